@@ -1,0 +1,70 @@
+"""What one layer hands the next: frozen values of Pulumi inputs and outputs.
+
+Whatever carries the lab (local machines, bare metal, a cloud), the layers above see only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that answers over SSH as root, ready for Ansible."""
+
+    name: str
+    role: str
+    address: pulumi.Input[str]
+    #: Changes when the machine is made anew, so that everything on it is done again.
+    instance: pulumi.Input[str]
+    resource: pulumi.Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kubernetes cluster with its network up."""
+
+    name: str
+    #: Path of the administrator's kubeconfig (mode 0600); never its content, which is secret.
+    kubeconfig: pulumi.Input[str]
+    #: URL of the API server.
+    endpoint: pulumi.Input[str]
+    #: PEM public keys that sign service account tokens.
+    service_account_keys: pulumi.Input[Sequence[str]]
+    service_account_issuer: str
+    #: What everything in the cluster depends on, and goes with.
+    resource: pulumi.Resource
+
+
+@dataclass(frozen=True, slots=True)
+class SecretStore:
+    """An unsealed Vault and the lab's own, limited way into it."""
+
+    address: pulumi.Input[str]
+    #: Path of the CA certificate that signed Vault's own.
+    ca_certificate: pulumi.Input[str]
+    #: Path of the lab's AppRole (mode 0600); never its content.
+    credentials: pulumi.Input[str]
+    transit_mount: str
+    kv_mount: str
+    jwt_mount: str
+    #: What everything in Vault depends on, and goes with.
+    resource: pulumi.Resource
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """A transit key by name; the key itself never leaves Vault."""
+
+    mount: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where images come from; `address` is None where they are side-loaded onto the nodes."""
+
+    address: str | None = None

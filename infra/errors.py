@@ -1,0 +1,195 @@
+"""One tree of errors, each with a code that a user can look up in docs/reference/errors.md.
+
+Every error names its cause (`message`) and the next step (`next_step`). Codes are grouped:
+1xx configuration, 2xx the machine it runs on, 3xx toolchain and images, 4xx local machines,
+5xx Ansible, 6xx Vault, 7xx Pulumi and its plugins, 8xx verification. A code is never reused.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LabError(Exception):
+    """Root of the tree. Raise a subclass, never this class."""
+
+    code: ClassVar[str] = "LAB-000"
+    title: ClassVar[str] = "unexpected failure"
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message} Next: {self.next_step}"
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as `--json` prints it."""
+        return {
+            "code": self.code,
+            "title": self.title,
+            "message": self.message,
+            "next_step": self.next_step,
+        }
+
+
+class ConfigError(LabError):
+    code = "LAB-101"
+    title = "the configuration does not describe a lab"
+
+
+class StackNotFound(LabError):
+    code = "LAB-102"
+    title = "no such stack"
+
+
+class NotRoot(LabError):
+    code = "LAB-201"
+    title = "root is needed"
+
+
+class MissingPackage(LabError):
+    code = "LAB-202"
+    title = "a Debian package is missing"
+
+
+class NoSpace(LabError):
+    code = "LAB-203"
+    title = "too little disk or memory"
+
+
+class AddressTaken(LabError):
+    code = "LAB-204"
+    title = "a port, an address range or a link is taken"
+
+
+class AnotherLabUp(LabError):
+    code = "LAB-205"
+    title = "another lab is up on this host"
+
+
+class HostUnfit(LabError):
+    code = "LAB-206"
+    title = "this host lacks something that the lab needs"
+
+
+class LabBusy(LabError):
+    code = "LAB-207"
+    title = "another command works on this lab"
+
+
+class ToolUnknown(LabError):
+    code = "LAB-301"
+    title = "no such tool"
+
+
+class ToolBuildFailed(LabError):
+    code = "LAB-302"
+    title = "a tool could not be built"
+
+
+class ToolMissing(LabError):
+    code = "LAB-303"
+    title = "a tool is not there yet"
+
+
+class ToolCorrupt(LabError):
+    code = "LAB-304"
+    title = "a stored tool does not match its checksum"
+
+
+class ImageBuildFailed(LabError):
+    code = "LAB-305"
+    title = "an image could not be built"
+
+
+class MachineFailed(LabError):
+    code = "LAB-401"
+    title = "a machine did not start or stop"
+
+
+class MachineUnreachable(LabError):
+    code = "LAB-402"
+    title = "a machine does not answer over SSH"
+
+
+class PlaybookFailed(LabError):
+    code = "LAB-501"
+    title = "a playbook failed"
+
+
+class PlaybookInvalid(LabError):
+    code = "LAB-502"
+    title = "a playbook cannot be run as asked"
+
+
+class VaultUnreachable(LabError):
+    code = "LAB-601"
+    title = "Vault does not answer"
+
+
+class VaultSealed(LabError):
+    code = "LAB-602"
+    title = "Vault is sealed"
+
+
+class VaultRefused(LabError):
+    code = "LAB-603"
+    title = "Vault refused a request"
+
+
+class VaultCredentialsMissing(LabError):
+    code = "LAB-604"
+    title = "the lab's Vault credentials are missing or unreadable"
+
+
+class PulumiFailed(LabError):
+    code = "LAB-701"
+    title = "a Pulumi operation failed"
+
+
+class PluginFailed(LabError):
+    code = "LAB-702"
+    title = "a Pulumi plugin could not serve a request"
+
+
+class KubernetesRefused(LabError):
+    code = "LAB-703"
+    title = "the Kubernetes API refused a request"
+
+
+class KubernetesNotReady(LabError):
+    code = "LAB-704"
+    title = "a Kubernetes object did not become ready in time"
+
+
+class KubernetesUnreachable(LabError):
+    code = "LAB-705"
+    title = "the Kubernetes API does not answer"
+
+
+class StateLocked(LabError):
+    code = "LAB-706"
+    title = "the stack's state is locked"
+
+
+class VerificationFailed(LabError):
+    code = "LAB-801"
+    title = "a check failed"
+
+
+class LabNotUp(LabError):
+    code = "LAB-802"
+    title = "no lab is up"
+
+
+def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
+    """Every error class below `root`, in the order of its code."""
+    found: set[type[LabError]] = set()
+    pending = [root]
+    while pending:
+        for child in pending.pop().__subclasses__():
+            found.add(child)
+            pending.append(child)
+    return sorted(found, key=lambda error: error.code)

@@ -1,0 +1,50 @@
+"""Names that more than one module must agree on."""
+
+from __future__ import annotations
+
+#: Prefix of every label and annotation of ours (a Kubernetes label prefix is a DNS name).
+LABEL_PREFIX = "ai-lab.eu"
+
+LABEL_LAB = f"{LABEL_PREFIX}/lab"
+LABEL_SANDBOX = f"{LABEL_PREFIX}/sandbox"
+LABEL_CLASSIFICATION = f"{LABEL_PREFIX}/classification"
+LABEL_PURPOSE = f"{LABEL_PREFIX}/purpose"
+#: Why an object is there, in one sentence; on every NetworkPolicy of ours.
+ANNOTATION_INTENT = f"{LABEL_PREFIX}/intent"
+
+#: Mount paths in Vault.
+VAULT_TRANSIT = "transit"
+VAULT_KV = "kv"
+VAULT_JWT = "jwt"
+VAULT_CERT = "cert"
+VAULT_APPROLE = "approle"
+#: The transit key that encrypts the Kubernetes API's data at rest.
+VAULT_KMS_KEY = "kubernetes"
+
+
+def hostname(lab: str, machine: str) -> str:
+    """Host name of a machine, unique on the host that carries several labs over time."""
+    return f"{lab}-{machine}"
+
+
+def bridge(lab: str) -> str:
+    """Name of the lab's bridge on the host (Linux allows 15 characters)."""
+    return f"lab-{lab}"[:15]
+
+
+def sandbox_namespace(sandbox: str) -> str:
+    return f"sandbox-{sandbox}"
+
+
+def sandbox_transit_key(sandbox: str) -> str:
+    return f"sandbox-{sandbox}"
+
+
+def sandbox_kv_prefix(sandbox: str) -> str:
+    """Path below the KV mount that belongs to one sandbox."""
+    return f"sandboxes/{sandbox}"
+
+
+def sandbox_role(sandbox: str) -> str:
+    """Name of the sandbox's Vault policy and JWT role."""
+    return f"sandbox-{sandbox}"
