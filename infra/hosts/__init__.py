@@ -1,0 +1,1 @@
+"""Machines and Ansible: the only place that knows systemd-nspawn, SSH and ansible-runner."""
