@@ -38,8 +38,13 @@ _LEGACY_CGROUPS = (
     "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 systemd.unified_cgroup_hierarchy=0",
 )
 
-#: Puts itself into the machine's cgroups (its arguments up to "--"), then becomes nspawn.
-_LAUNCH = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+#: Puts itself into the machine's cgroups (its arguments up to "--"), then runs nspawn, again and
+#: again while it ends with 133: so it says that the machine asked for a reboot (--keep-unit).
+_LAUNCH = """
+while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift
+while "$@"; status=$?; [ $status = 133 ]; do :; done
+exit $status
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +148,25 @@ def start(container: Container) -> None:
     ]
     environment = os.environ | {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"}
     with container.console.open("ab") as console:
-        subprocess.Popen(
-            ["/bin/sh", "-c", _LAUNCH, "sh", *map(str, folders), "--", *command],
+        # setsid forks, so the machine belongs to no process of ours and nobody has to reap it.
+        subprocess.run(
+            [
+                "setsid",
+                "--fork",
+                "/bin/sh",
+                "-c",
+                _LAUNCH,
+                "sh",
+                *map(str, folders),
+                "--",
+                *command,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             env=environment,
             cwd="/",
-            start_new_session=True,
-            close_fds=True,
+            check=True,
         )
 
 
