@@ -79,6 +79,23 @@ class LabBusy(LabError):
     title = "another command works on this lab"
 
 
+class BootstrapFailed(LabError):
+    """Raised by the script `lab`, before there is any Python to raise it."""
+
+    code = "LAB-208"
+    title = "the command's own environment could not be made"
+
+
+class Interrupted(LabError):
+    code = "LAB-209"
+    title = "the command was stopped by a signal"
+
+
+class NotConfirmed(LabError):
+    code = "LAB-210"
+    title = "a question was not answered with yes"
+
+
 class ToolUnknown(LabError):
     code = "LAB-301"
     title = "no such tool"
@@ -174,6 +191,11 @@ class StateLocked(LabError):
     title = "the stack's state is locked"
 
 
+class OperationStopped(PulumiFailed):
+    code = "LAB-707"
+    title = "an operation stopped half-way; what it did so far is kept"
+
+
 class VerificationFailed(LabError):
     code = "LAB-801"
     title = "a check failed"
@@ -182,6 +204,16 @@ class VerificationFailed(LabError):
 class LabNotUp(LabError):
     code = "LAB-802"
     title = "no lab is up"
+
+
+class LeftoversRemain(LabError):
+    code = "LAB-803"
+    title = "something of the lab could not be removed"
+
+
+class BenchmarkInvalid(LabError):
+    code = "LAB-804"
+    title = "a benchmark did not measure what it says"
 
 
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
