@@ -1,0 +1,1 @@
+"""Vault: the only place that imports hvac. `client` is the way in, `objects` what is kept there."""
