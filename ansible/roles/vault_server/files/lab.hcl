@@ -1,0 +1,40 @@
+# What the lab's Pulumi provider needs: engines, auth methods, policies, roles, keys, audit devices.
+# Whoever holds it administers what lies in Vault (he can write a policy and give it to a role),
+# but cannot make root tokens, seal Vault, read its raw storage, or change his own way in.
+
+path "sys/mounts"            { capabilities = ["read"] }
+path "sys/mounts/*"          { capabilities = ["create", "read", "update", "delete"] }
+path "sys/auth"              { capabilities = ["read"] }
+path "sys/auth/*"            { capabilities = ["create", "read", "update", "delete", "sudo"] }
+path "sys/policies/acl"      { capabilities = ["list"] }
+path "sys/policies/acl/*"    { capabilities = ["create", "read", "update", "delete"] }
+path "sys/audit"             { capabilities = ["read", "sudo"] }
+path "sys/audit/*"           { capabilities = ["create", "read", "update", "delete", "sudo"] }
+path "sys/audit-hash/*"      { capabilities = ["update"] }
+path "sys/internal/ui/mounts/*" { capabilities = ["read"] }
+
+path "transit/*"             { capabilities = ["create", "read", "update", "delete", "list"] }
+path "kv/*"                  { capabilities = ["create", "read", "update", "delete", "list"] }
+path "pki/*"                 { capabilities = ["create", "read", "update", "delete", "list"] }
+path "auth/jwt/*"            { capabilities = ["create", "read", "update", "delete", "list"] }
+path "auth/cert/*"           { capabilities = ["create", "read", "update", "delete", "list"] }
+path "auth/approle/role/*"   { capabilities = ["create", "read", "update", "delete", "list"] }
+
+# Its own way in, and the audit log of what it does, are out of its reach.
+path "sys/policies/acl/lab"   { capabilities = ["read"] }
+path "sys/auth/approle"       { capabilities = ["read"] }
+path "sys/mounts/auth/approle/*" { capabilities = ["read"] }
+path "auth/approle/role/lab"  { capabilities = ["read"] }
+path "auth/approle/role/lab/*" { capabilities = ["read"] }
+path "sys/audit/file"         { capabilities = ["create", "read", "update", "sudo"] }
+
+# Never, whatever another policy of the same token says (deny wins).
+path "sys/raw/*"              { capabilities = ["deny"] }
+path "sys/generate-root/*"    { capabilities = ["deny"] }
+path "sys/rekey/*"            { capabilities = ["deny"] }
+path "sys/rotate"             { capabilities = ["deny"] }
+path "sys/rotate/*"           { capabilities = ["deny"] }
+path "sys/seal"               { capabilities = ["deny"] }
+path "sys/step-down"          { capabilities = ["deny"] }
+path "sys/storage/*"          { capabilities = ["deny"] }
+path "sys/remount"            { capabilities = ["deny"] }
