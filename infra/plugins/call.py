@@ -15,7 +15,7 @@ from typing import Literal
 Severity = Literal["debug", "info", "warning", "error"]
 
 
-def _to_logging(severity: Severity, message: str, _urn: str, _ephemeral: bool) -> None:
+def to_logging(severity: Severity, message: str, _urn: str, _ephemeral: bool) -> None:
     """Where messages go when no engine listens: a unit test, or a plugin started by hand."""
     levels = {
         "debug": logging.DEBUG,
@@ -37,7 +37,7 @@ class Call:
     random_seed: bytes = b""
     #: Set when the user interrupts or the engine is gone; long work must end soon after.
     cancelled: threading.Event = field(default_factory=threading.Event)
-    send: Callable[[Severity, str, str, bool], None] = _to_logging
+    send: Callable[[Severity, str, str, bool], None] = to_logging
 
     def log(self, message: str, *, severity: Severity = "info") -> None:
         """A message that stays in the output of the operation, under this resource."""

@@ -106,6 +106,13 @@ class ResourceType(ABC):
         """Outputs as far as a preview can know them; `UNKNOWN` elsewhere."""
         return dict(news)
 
+    def preview_update(
+        self, id_: str, old_inputs: Properties, old_outputs: Properties, news: Properties
+    ) -> Properties:
+        """`preview` of a change; most types know no more of it than of a new resource."""
+        del id_, old_inputs, old_outputs
+        return self.preview(news)
+
     @abstractmethod
     def create(self, news: Properties, *, timeout: float) -> Created: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -16,7 +17,8 @@ from infra.plugins.diffing import compare
 from infra.plugins.engine import Engine
 from infra.plugins.resource import Checked, Diff, Incomplete, ResourceType
 from infra.plugins.server import Plugin
-from infra.plugins.values import from_struct, to_struct
+from infra.plugins.secrets import mark, scrub, secret_texts
+from infra.plugins.values import from_struct, strip_secrets, to_struct
 
 _Result = TypeVar("_Result")
 _Kind = provider_pb2.PropertyDiff.Kind
@@ -42,8 +44,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         request: provider_pb2.ProviderHandshakeRequest,
         context: grpc.ServicerContext,
     ) -> provider_pb2.ProviderHandshakeResponse:
-        """Secrets are not accepted: the engine unwraps them and marks the outputs again."""
-        return provider_pb2.ProviderHandshakeResponse()
+        """Secrets come marked, so that no message of ours shows one."""
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def Attach(  # noqa: N802
         self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext
@@ -72,37 +74,36 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
         news = from_struct(request.news)
-        return _checked(self._serve(request, context, lambda: self._plugin.check_config(news)))
+        return _checked(self._serve(request, context, self._plugin.check_config, news), news)
 
     def DiffConfig(  # noqa: N802
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         """A changed configuration never replaces what was made with the old one."""
-        return _diffed(Diff(compare(from_struct(request.old_inputs), from_struct(request.news))))
+        olds, news = from_struct(request.old_inputs), from_struct(request.news)
+        return _diffed(Diff(compare(strip_secrets(olds), strip_secrets(news))))
 
     def Configure(  # noqa: N802
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        config = from_struct(request.args)
-        self._serve(request, context, lambda: self._plugin.configure(config))
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        self._serve(request, context, self._plugin.configure, from_struct(request.args))
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
         type_ = self._type(request, context)
         olds, news = from_struct(request.olds), from_struct(request.news)
-        return _checked(self._serve(request, context, lambda: type_.check(olds, news)))
+        return _checked(self._serve(request, context, type_.check, olds, news), news)
 
     def Diff(  # noqa: N802
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         type_ = self._type(request, context)
+        diff = partial(type_.diff, request.id)
         inputs, outputs = from_struct(request.old_inputs), from_struct(request.olds)
         news = from_struct(request.news)
-        return _diffed(
-            self._serve(request, context, lambda: type_.diff(request.id, inputs, outputs, news))
-        )
+        return _diffed(self._serve(request, context, diff, inputs, outputs, news))
 
     def Create(  # noqa: N802
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
@@ -110,42 +111,43 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         type_ = self._type(request, context)
         news = from_struct(request.properties)
         if request.preview:
-            outputs = self._serve(request, context, lambda: type_.preview(news))
-            return provider_pb2.CreateResponse(properties=to_struct(outputs))
-        timeout = request.timeout or type_.default_timeout
-        made = self._serve(request, context, lambda: type_.create(news, timeout=timeout))
-        return provider_pb2.CreateResponse(id=made.id, properties=to_struct(made.outputs))
+            outputs = self._serve(request, context, type_.preview, news)
+            return provider_pb2.CreateResponse(properties=to_struct(mark(outputs, news)))
+        create = partial(type_.create, timeout=request.timeout or type_.default_timeout)
+        made = self._serve(request, context, create, news)
+        return provider_pb2.CreateResponse(
+            id=made.id, properties=to_struct(mark(made.outputs, news))
+        )
 
     def Read(  # noqa: N802
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
         type_ = self._type(request, context)
         inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
-        found = self._serve(request, context, lambda: type_.read(request.id, inputs, outputs))
+        read = partial(type_.read, request.id)
+        found = self._serve(request, context, read, inputs, outputs)
         if found is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=found.id or request.id,
-            properties=to_struct(found.outputs),
-            inputs=to_struct(found.inputs),
+            properties=to_struct(mark(found.outputs, outputs)),
+            inputs=to_struct(mark(found.inputs, inputs)),
         )
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
         type_ = self._type(request, context)
+        inputs, olds = from_struct(request.old_inputs), from_struct(request.olds)
         news = from_struct(request.news)
         if request.preview:
-            outputs = self._serve(request, context, lambda: type_.preview(news))
-            return provider_pb2.UpdateResponse(properties=to_struct(outputs))
-        inputs, olds = from_struct(request.old_inputs), from_struct(request.olds)
-        timeout = request.timeout or type_.default_timeout
-        outputs = self._serve(
-            request,
-            context,
-            lambda: type_.update(request.id, inputs, olds, news, timeout=timeout),
-        )
-        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+            preview = partial(type_.preview_update, request.id)
+            outputs = self._serve(request, context, preview, inputs, olds, news)
+        else:
+            timeout = request.timeout or type_.default_timeout
+            update = partial(type_.update, request.id, timeout=timeout)
+            outputs = self._serve(request, context, update, inputs, olds, news)
+        return provider_pb2.UpdateResponse(properties=to_struct(mark(outputs, news)))
 
     def Delete(  # noqa: N802
         self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
@@ -153,9 +155,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         type_ = self._type(request, context)
         inputs, outputs = from_struct(request.old_inputs), from_struct(request.properties)
         timeout = request.timeout or type_.default_timeout
-        self._serve(
-            request, context, lambda: type_.delete(request.id, inputs, outputs, timeout=timeout)
-        )
+        delete = partial(type_.delete, request.id, timeout=timeout)
+        self._serve(request, context, delete, inputs, outputs)
         return empty_pb2.Empty()
 
     def _type(self, request: Any, context: grpc.ServicerContext) -> ResourceType:
@@ -169,41 +170,56 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return found
 
     def _serve(
-        self, request: Any, context: grpc.ServicerContext, work: Callable[[], _Result]
+        self,
+        request: Any,
+        context: grpc.ServicerContext,
+        work: Callable[..., _Result],
+        *given: dict[str, Any],
     ) -> _Result:
-        """Runs `work` as the current call; turns what it raises into the engine's terms."""
-        facts: dict[str, Any] = {"cancelled": self._plugin.cancelled}
-        if self._engine is not None:
-            facts["send"] = self._engine.send
-        seed = getattr(request, "randomSeed", b"")
-        call.enter(call.Call(urn=request.urn, name=request.name, random_seed=seed, **facts))
+        """Runs `work` on the plain values of `given`; tells what it raises in the engine's way."""
+        secrets = secret_texts(*given)
+        send = self._engine.send if self._engine is not None else call.to_logging
+
+        def scrubbed(severity: call.Severity, message: str, urn: str, ephemeral: bool) -> None:
+            send(severity, scrub(message, secrets), urn, ephemeral)
+
+        call.enter(
+            call.Call(
+                urn=request.urn,
+                name=request.name,
+                random_seed=getattr(request, "randomSeed", b""),
+                cancelled=self._plugin.cancelled,
+                send=scrubbed,
+            )
+        )
         try:
-            return work()
+            return work(*(strip_secrets(properties) for properties in given))
         except Incomplete as error:
-            _abort_incomplete(context, error)
+            outputs = mark(error.outputs, given[-1])
+            _abort_incomplete(context, scrub(str(error.cause), secrets), error.id, outputs)
         except LabError as error:
             # Not INTERNAL or UNKNOWN: for those the engine doubts its whole state.
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, scrub(str(error), secrets))
 
 
-def _abort_incomplete(context: grpc.ServicerContext, error: Incomplete) -> NoReturn:
+def _abort_incomplete(
+    context: grpc.ServicerContext, reason: str, id_: str, outputs: dict[str, Any]
+) -> NoReturn:
     detail = any_pb2.Any()
     detail.Pack(
         provider_pb2.ErrorResourceInitFailed(
-            id=error.id,
-            properties=to_struct(error.outputs),
-            reasons=[str(error.cause)],
+            id=id_, properties=to_struct(outputs), reasons=[reason]
         )
     )
     code = grpc.StatusCode.FAILED_PRECONDITION
-    status = status_pb2.Status(code=code.value[0], message=str(error.cause), details=[detail])
+    status = status_pb2.Status(code=code.value[0], message=reason, details=[detail])
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, str(error.cause))
+    context.abort(code, reason)
 
 
-def _checked(checked: Checked) -> provider_pb2.CheckResponse:
+def _checked(checked: Checked, news: dict[str, Any]) -> provider_pb2.CheckResponse:
     return provider_pb2.CheckResponse(
-        inputs=to_struct(checked.inputs),
+        inputs=to_struct(mark(checked.inputs, news)),
         failures=[
             provider_pb2.CheckFailure(property=failure.property, reason=failure.reason)
             for failure in checked.failures
