@@ -16,8 +16,8 @@ from infra.plugins import call
 from infra.plugins.diffing import compare
 from infra.plugins.engine import Engine
 from infra.plugins.resource import Checked, Diff, Incomplete, ResourceType
-from infra.plugins.server import Plugin
 from infra.plugins.secrets import mark, scrub, secret_texts
+from infra.plugins.server import Plugin
 from infra.plugins.values import from_struct, strip_secrets, to_struct
 
 _Result = TypeVar("_Result")
