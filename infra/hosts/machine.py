@@ -89,14 +89,25 @@ def create(args: MachineArgs, *, timeout: float = 90) -> MachineState:
     return state
 
 
-def start(args: MachineArgs, *, timeout: float = 90) -> None:
-    """Boots a machine whose files are there (after a reboot of the host, say)."""
+def start(args: MachineArgs, *, timeout: float = 90) -> MachineState:
+    """Boots a machine whose files are there (after a reboot of the host, say).
+
+    Raises:
+        MachineFailed: its files are not there.
+        MachineUnreachable: SSH did not answer within `timeout` seconds.
+    """
+    found = read(args)
+    if found is None:
+        raise MachineFailed(
+            f"machine {args.hostname} has no files.", next_step="run `./lab up`: it makes it anew."
+        )
     container = args.container
     if not nspawn.is_running(container):
         nspawn.stop(container)
         network.make_bridge(container.bridge, container.gateway, container.network)
         nspawn.start(container)
     ssh.wait_for(args.address, timeout=timeout)
+    return MachineState(args, found.instance, running=True)
 
 
 def read(args: MachineArgs) -> MachineState | None:
