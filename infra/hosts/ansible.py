@@ -27,6 +27,9 @@ from ansible_runner.interface import init_runner
 #: Ends ansible-playbook at once if this process is killed itself.
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
+#: What Ansible says instead of a traceback that it was not asked for.
+_NO_TRACEBACK = "(traceback unavailable)"
+
 _FAILED = {"runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
@@ -68,7 +71,7 @@ def message(result: dict[str, Any]) -> str:
     parts = [str(result.get("censored") or result.get("msg") or "")]
     for stream in ("stderr", "module_stderr", "exception"):
         text = str(result.get(stream) or "").strip()
-        if text and text not in parts[0]:
+        if text and text not in parts[0] and text != _NO_TRACEBACK:
             parts.append(text.splitlines()[-1])
             break
     for item in result.get("results", []):
