@@ -44,6 +44,11 @@ class StackNotFound(LabError):
     title = "no such stack"
 
 
+class BadUsage(LabError):
+    code = "LAB-103"
+    title = "the command line is wrong"
+
+
 class NotRoot(LabError):
     code = "LAB-201"
     title = "root is needed"

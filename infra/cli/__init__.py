@@ -1,0 +1,1 @@
+"""The command `lab`: parses, calls, shows, and nothing else."""

@@ -1,0 +1,5 @@
+"""`python -m infra.cli`, as the script `lab` starts it."""
+
+from infra.cli.main import main
+
+main()

@@ -1,0 +1,95 @@
+"""Puts the commands together and turns errors into one line, a next step and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from infra.cli import (
+    bench,
+    destroy,
+    doctor,
+    environment,
+    machines,
+    preview,
+    status,
+    test,
+    up,
+    verify,
+)
+from infra.cli.exit_codes import ExitCode, exit_code
+from infra.cli.options import errors, print_json
+from infra.cli.toolchain import toolchain_app
+from infra.errors import BadUsage, Interrupted, LabError
+
+app = typer.Typer(
+    name="lab",
+    help="An AI lab of one's own: `lab up` makes it, `lab test` proves it.",
+    epilog="Exit status: docs/reference/exit-codes.md. Errors: docs/reference/errors.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for module in (up, preview, status, verify, test, destroy, bench, doctor, environment):
+    module.register(app)
+app.add_typer(machines.app, name="machines")
+app.add_typer(toolchain_app, name="toolchain")
+
+
+#: Options that may stand before the command, too; the value says how many words follow.
+_GLOBAL = {"--yes": 0, "-y": 0, "--json": 0, "--stack": 1, "-s": 1}
+
+
+def hoist(words: Sequence[str]) -> list[str]:
+    """Moves shared options from before the command to its end: `--yes test` is `test --yes`."""
+    moved: list[str] = []
+    rest = list(words)
+    while rest and (rest[0] in _GLOBAL or rest[0].startswith("--stack=")):
+        count = 1 + _GLOBAL.get(rest[0], 0)
+        moved += rest[:count]
+        rest = rest[count:]
+    if not rest or not moved:
+        return rest or moved
+    # Options of a group belong to the command in it, which is the last plain word.
+    return [*rest, *moved]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point: runs the command line `words` (default: this process's) and exits."""
+    arguments = hoist(sys.argv[1:] if words is None else words)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit status."""
+    try:
+        status_ = app(args=list(arguments), prog_name="lab", standalone_mode=False)
+        return int(status_ or ExitCode.OK)
+    except TyperException as error:
+        command = next((word for word in arguments if not word.startswith("-")), "")
+        failure: LabError = BadUsage(
+            error.format_message(), next_step=f"`./lab {command} --help`".replace("  ", " ")
+        )
+    except KeyboardInterrupt:
+        failure = Interrupted("stopped.", next_step="run the command again to go on.")
+    except typer.Abort:
+        failure = Interrupted("no answer.", next_step="run the command again to go on.")
+    except LabError as error:
+        if os.environ.get("LAB_DEBUG"):
+            errors.print_exception(show_locals=False)
+        failure = error
+    return _report(failure, as_json="--json" in arguments)
+
+
+def _report(error: LabError, *, as_json: bool) -> int:
+    errors.print(f"[bold red]{error.code}[/] ", end="")
+    errors.print(error.message, markup=False)
+    errors.print(f"  Next: {error.next_step}", markup=False)
+    if as_json:
+        print_json({"error": error.as_dict()})
+    return exit_code(error)

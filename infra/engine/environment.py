@@ -1,0 +1,99 @@
+"""The environment in which `pulumi` works on one lab, for us and for whoever types it by hand."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from infra import config, offline, paths, toolchain
+from infra.config import LabConfig
+from infra.paths import Home
+
+#: In the environment of everything that an operation starts; its value is the lab's folder.
+#: Recovery finds by it what a killed operation left running.
+OPERATION = "LAB_OPERATION"
+
+
+def environment(stack: str) -> dict[str, str]:
+    """Variables for plain `pulumi up`, `preview`, `refresh` and `destroy` in the checkout.
+
+    Secrets are never in it, only the paths of the files (mode 0600) that hold them.
+
+    Raises:
+        StackNotFound, ConfigError: the stack's configuration is missing or wrong.
+        ToolMissing: there is no Pulumi CLI yet.
+    """
+    lab = config.load(stack)
+    home = Home(lab.name)
+    return {
+        "PATH": os.pathsep.join(_path()),
+        "PULUMI_BACKEND_URL": f"file://{home.state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),
+        # Without the salt in the configuration file the one in the state is taken: the file is
+        # in the repository, the salt belongs to one lab on one host.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_HOME": str(home.root / "pulumi"),
+        "PULUMI_PYTHON_CMD": str(Path(sys.prefix) / "bin" / "python"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "KUBECONFIG": str(home.kubeconfig),
+        "VAULT_ADDR": vault_address(lab),
+        "VAULT_CACERT": str(home.ca_certificate),
+        "PULUMI_STACK": stack,
+        "LAB_STACK": stack,
+        "LAB_HOME": str(paths.data()),
+        "LAB_CACHE": str(paths.cache()),
+    }
+
+
+def operation_environment(stack: str) -> dict[str, str]:
+    """The whole environment of an operation that we start ourselves."""
+    own = environment(stack)
+    return {
+        **os.environ,
+        **own,
+        # Makes `--event-log` known to the CLI.
+        "PULUMI_DEBUG_COMMANDS": "true",
+        OPERATION: str(Home(config.load(stack).name).root),
+        # A program that formats an unknown value into a string must fail, not deploy it.
+        "PULUMI_ERROR_OUTPUT_STRING": "true",
+    }
+
+
+def vault_address(lab: LabConfig) -> str:
+    """URL of the lab's Vault."""
+    return f"https://{lab.with_role('vault')[0].address}:8200"
+
+
+def api_address(lab: LabConfig) -> str:
+    """URL of the lab's Kubernetes API."""
+    return f"https://{lab.with_role('control-plane')[0].address}:6443"
+
+
+def make_private_files(home: Home) -> None:
+    """Makes the folders and the passphrase that an operation expects, once."""
+    home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.state.mkdir(mode=0o700, exist_ok=True)
+    if not home.passphrase.exists():
+        # Written whole or not at all: a half-written passphrase would lock the state for good.
+        new = home.passphrase.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(home.passphrase)
+
+
+def _path() -> list[str]:
+    """Folders of programs, the most particular last: what the host has wins where it may."""
+    entries = [
+        str(Path(sys.prefix) / "bin"),
+        str(toolchain.binary("pulumi").parent),
+        str(paths.REPOSITORY / "infra" / "provider" / "bin"),
+        *(str(entry) for entry in offline.path_entries()),
+        *os.environ.get("PATH", os.defpath).split(os.pathsep),
+    ]
+    return list(dict.fromkeys(entries))

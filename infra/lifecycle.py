@@ -1,0 +1,290 @@
+"""From nothing to a lab and back: what `lab up`, `preview`, `destroy` and `status` do.
+
+The command line shows; this module decides the order.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from infra import config, naming, preflight, toolchain
+from infra.engine import Operation, Result, Stack, exclusive, recovery
+from infra.engine.environment import api_address, vault_address
+from infra.engine.events import Event
+from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, ToolMissing
+from infra.hosts import base_image, cgroups, cleanup, machine
+from infra.hosts.machine import MachineState
+from infra.paths import Home
+from infra.provider import tokens
+
+
+class Show(Protocol):
+    """Where progress goes."""
+
+    def step(self, title: str) -> None:
+        """A new part of the work begins."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know; stays on the screen."""
+
+    def event(self, event: Event) -> None:
+        """Something happened in a Pulumi operation."""
+
+    def tools(self) -> toolchain.Progress:
+        """Where the toolchain reports to."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Wall seconds by part of the work, in order."""
+
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        self.phases[name] = round(self.phases.get(name, 0) + time.monotonic() - begin, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class UpReport:
+    """What `up` did, with wall seconds by phase."""
+
+    result: Result
+    seconds: float
+    phases: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
+    """Everything before Pulumi: checks, tools, images; returns the host's warnings."""
+    show.step("Checking this host")
+    with clock.phase("checks"):
+        warnings = [finding.advice for finding in preflight.require(stack)]
+    with clock.phase("tools and images"):
+        toolchain.ensure(progress=show.tools())
+    with clock.phase("base image"):
+        base_image.ensure(show.step)
+    return warnings
+
+
+def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
+    """Makes the lab what its configuration says.
+
+    Raises:
+        LabError: see `preflight.require`, `toolchain.ensure` and `Stack.run`.
+    """
+    begin = time.monotonic()
+    clock = Clock()
+    home = Home(config.load(stack).name)
+    _need_root()
+    with exclusive(home, purpose="lab up"):
+        warnings = prepare(stack, show, clock)
+        driver = Stack(stack, on_event=show.event)
+        with clock.phase("recovery"):
+            driver.ensure()
+            for line in driver.recover():
+                show.note(line)
+            _adopt(driver, show)
+        show.step("Deploying")
+        result = driver.run(Operation.UP, *(["--refresh"] if refresh else []))
+        phases = clock.phases | {phase.name: phase.seconds for phase in result.phases}
+    return UpReport(result, round(time.monotonic() - begin, 3), phases, tuple(warnings))
+
+
+def _adopt(driver: Stack, show: Show) -> None:
+    """Brings the state and the machines together after a reboot of the host, or worse."""
+    known = {
+        resource["outputs"].get("name"): resource["urn"]
+        for resource in recovery.deployment(driver.home, driver.name).get("resources") or []
+        if resource["type"] == tokens.MACHINE and not resource.get("delete")
+    }
+    present = {state.args.name: state for state in machine.list_machines(driver.home)}
+    stopped = [s for name, s in present.items() if name in known and not s.running]
+    if stopped:
+        show.note(f"starting {', '.join(state.args.name for state in stopped)} again")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda state: machine.start(state.args), stopped))
+    lost = [urn for name, urn in known.items() if name not in present]
+    if lost:
+        show.note(f"{len(lost)} machines are gone and will be made anew")
+        # Refreshing only these: the cluster that they carried cannot answer.
+        driver.run(Operation.REFRESH, *(word for urn in lost for word in ("--target", urn)))
+
+
+def preview(stack: str, show: Show, *, refresh: bool = False) -> Result:
+    """What `up` would change. With `refresh` the real state of everything is read first."""
+    home = Home(config.load(stack).name)
+    with exclusive(home, purpose="lab preview"):
+        driver = Stack(stack, on_event=show.event)
+        driver.ensure()
+        for line in driver.recover():
+            show.note(line)
+        return driver.run(Operation.PREVIEW, *(["--refresh"] if refresh else []))
+
+
+def _need_root() -> None:
+    finding = preflight.root()
+    if finding.error is not None:
+        raise finding.error
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyReport:
+    """What was there, and what is left (nothing, if all went well)."""
+
+    found: cleanup.Leftovers
+    left: cleanup.Leftovers | None
+    seconds: float
+
+
+def destroy(stack: str, show: Show, *, dry_run: bool = False) -> DestroyReport:
+    """Removes the lab: machines, links, mounts, cgroups, state and keys. The cache stays.
+
+    Works with a state that is damaged or gone, and with machines that do not answer: everything
+    that the local ground carries goes with its machines.
+
+    Raises:
+        NotRoot, LabBusy, StateLocked, Interrupted.
+        LeftoversRemain: something could not be removed; the message lists it.
+    """
+    begin = time.monotonic()
+    home = Home(config.load(stack).name)
+    found = cleanup.find(home.lab)
+    if dry_run:
+        return DestroyReport(found, None, round(time.monotonic() - begin, 3))
+    _need_root()
+    left = found
+    if found:
+        with exclusive(home, purpose="lab destroy"):
+            _destroy_by_pulumi(stack, home, show)
+            show.step(f"Removing what is left of lab {home.lab}")
+            left = cleanup.sweep(home.lab)
+    if left:
+        raise LeftoversRemain(
+            f"still on this host: {', '.join(describe(left))}.",
+            next_step="run `./lab destroy --yes` again; if it stays so, reboot the host.",
+        )
+    return DestroyReport(found, left, round(time.monotonic() - begin, 3))
+
+
+def _destroy_by_pulumi(stack: str, home: Home, show: Show) -> None:
+    show.step("Ending what still works on the lab")
+    recovery.end_leftovers(home)
+    if not recovery.deployment(home, stack).get("resources"):
+        return
+    if not all(state.running for state in machine.list_machines(home)):
+        show.note("machines are down, so they are removed without asking them")
+        return
+    try:
+        driver = Stack(stack, on_event=show.event)
+        driver.recover()
+        show.step("Destroying")
+        driver.run(Operation.DESTROY)
+    except (PulumiFailed, ToolMissing) as error:
+        show.note(f"{error.code} {error.message} Machines are removed with all that is in them.")
+
+
+def describe(leftovers: cleanup.Leftovers) -> list[str]:
+    """One line for each kind of thing, with names where they help."""
+    lines = []
+    if leftovers.processes:
+        lines.append(f"{len(leftovers.processes)} processes")
+    for kind in ("mounts", "cgroups", "links", "files"):
+        names = getattr(leftovers, kind)
+        if names:
+            lines.append(f"{kind}: {', '.join(names)}")
+    return lines
+
+
+def status(stack: str) -> dict[str, Any]:
+    """What is there right now; the document that `lab status --json` prints."""
+    lab = config.load(stack)
+    home = Home(lab.name)
+    deployed = recovery.deployment(home, stack).get("resources") or []
+    return {
+        "stack": stack,
+        "lab": lab.name,
+        "up": bool(deployed) and all(state.running for state in machine.list_machines(home)),
+        "machines": [_machine(home, state) for state in machine.list_machines(home)],
+        "endpoints": [
+            {"name": name, "url": url, "answers": _answers(url)}
+            for name, url in (("kubernetes", api_address(lab)), ("vault", vault_address(lab)))
+        ],
+        "kubeconfig": str(home.kubeconfig),
+        "sandboxes": [
+            {
+                "name": sandbox.name,
+                "namespace": naming.sandbox_namespace(sandbox.name),
+                "classification": sandbox.classification,
+                "principal": sandbox.principal,
+                "deployed": _has_namespace(deployed, naming.sandbox_namespace(sandbox.name)),
+            }
+            for sandbox in lab.sandboxes
+        ],
+        "not_applied": not_applied(deployed),
+    }
+
+
+def is_up(stack: str) -> bool:
+    """Whether machines of this lab run and something is deployed on them."""
+    return bool(status(stack)["up"])
+
+
+def require_up(stack: str) -> None:
+    """Stops a command that needs a running lab.
+
+    Raises:
+        LabNotUp: no machine of it runs.
+    """
+    home = Home(config.load(stack).name)
+    if not any(state.running for state in machine.list_machines(home)):
+        raise LabNotUp(f"lab {home.lab!r} is not up.", next_step="`./lab up`")
+
+
+def not_applied(resources: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Roles that a machine cannot have (HOST/ROLE) and why, from the playbooks' outputs."""
+    found: dict[str, str] = {}
+    for resource in resources:
+        if resource["type"] == tokens.PLAYBOOK:
+            found |= resource.get("outputs", {}).get("notApplied") or {}
+    return dict(sorted(found.items()))
+
+
+def _machine(home: Home, state: MachineState) -> dict[str, Any]:
+    return {
+        "name": state.args.name,
+        "hostname": state.args.hostname,
+        "address": str(state.args.address),
+        "role": state.args.role,
+        "state": "running" if state.running else "stopped",
+        "ssh_key": str(home.ssh_key),
+        "known_hosts": str(home.known_hosts),
+        "memory_bytes": cgroups.memory_bytes(state.args.hostname) if state.running else 0,
+    }
+
+
+def _answers(url: str) -> bool:
+    """Whether something listens there (one second at most, on the lab's own network)."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _has_namespace(resources: Iterable[dict[str, Any]], name: str) -> bool:
+    return any(
+        resource["type"] == "kubernetes:core/v1:Namespace"
+        and resource.get("outputs", {}).get("metadata", {}).get("name") == name
+        for resource in resources
+    )

@@ -1,0 +1,161 @@
+"""Everything that `lab test` runs: how the code is written, what it does, and the live lab."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra import paths, verify
+from infra.errors import LabError
+
+#: Share of branches of infra/ that the tests without a lab must cover (per cent).
+COVERAGE = 90
+#: Folders of the tests that need no lab.
+OFFLINE_TESTS = ("tests/unit", "tests/policies", "tests/golden")
+
+_BIN = Path(sys.prefix) / "bin"
+#: Name and command of each check of the sources.
+LINTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("lint", ("ruff", "check", ".")),
+    ("format", ("ruff", "format", "--check", ".")),
+    ("types", ("mypy",)),
+    ("imports", ("lint-imports",)),
+    ("roles", ("ansible-lint", "--offline", "-q", "ansible")),
+)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all parts found; `failed` counts broken linters and parts that could not start."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    parts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, part: str, passed: int, failed: int, skipped: int) -> None:
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        self.parts[part] = "failed" if failed else "passed"
+
+    @property
+    def ok(self) -> bool:
+        return self.failed == 0 and self.passed > 0
+
+    def closing_line(self, seconds: float) -> str:
+        """In the form of pytest's own, which CI systems look for."""
+        counts = [f"{self.failed} failed"] if self.failed else []
+        counts.append(f"{self.passed} passed")
+        counts += [f"{self.skipped} skipped"] if self.skipped else []
+        return f"{', '.join(counts)} in {seconds:.2f}s".join(("=" * 20 + " ", " " + "=" * 20))
+
+
+@dataclass(slots=True)
+class Suite:
+    """One run over the checkout. `report` gets a line for each part."""
+
+    stack: str
+    report: Callable[[str], None]
+    totals: Totals = field(default_factory=Totals)
+
+    def run(self, *, offline: bool, live: bool) -> Totals:
+        """Runs the parts that are asked for; goes on after a fault, so that all are seen."""
+        if offline:
+            self._sources()
+            self._offline_tests()
+        if live:
+            self._live_tests()
+        return self.totals
+
+    def _sources(self) -> None:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for (name, _), done in zip(
+                LINTERS, pool.map(_captured, [command for _, command in LINTERS]), strict=True
+            ):
+                good = done.returncode == 0
+                self.report(f"{name}: {'passed' if good else 'FAILED'}")
+                if not good:
+                    sys.stdout.write(done.stdout)
+                self.totals.add(name, int(good), int(not good), 0)
+
+    def _offline_tests(self) -> None:
+        self.report("tests without a lab")
+        present = [folder for folder in OFFLINE_TESTS if (paths.REPOSITORY / folder).is_dir()]
+        with tempfile.TemporaryDirectory(prefix="lab-test-") as folder:
+            junit = Path(folder) / "junit.xml"
+            command = [str(_BIN / "python"), "-P", "-m", "pytest", *present, "-q", "--tb=short"]
+            command += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
+            command += [f"--cov-fail-under={COVERAGE}", "--junitxml", str(junit)]
+            done = subprocess.run(
+                command, cwd=paths.REPOSITORY, stdin=subprocess.DEVNULL, check=False
+            )
+            passed, failed, skipped = count_junit(junit)
+        # Too little coverage fails the run although every test passed.
+        self.totals.add("unit", passed, failed or int(done.returncode != 0), skipped)
+
+    def _live_tests(self) -> None:
+        from infra import lifecycle
+
+        started = not lifecycle.is_up(self.stack)
+        if started:
+            self.report("starting a lab for the live tests")
+            if self._lab("up").returncode != 0:
+                self.report("live: FAILED, the lab did not start")
+                self.totals.add("live", 0, 1, 0)
+                return
+        self.report("live tests")
+        try:
+            found = verify.run(self.stack)
+            unexplained = len(found.faults) - found.count("failed")
+            self.totals.add(
+                "live",
+                found.count("passed"),
+                found.count("failed") + unexplained,
+                found.count("skipped") - unexplained,
+            )
+            for fault in found.faults:
+                self.report(f"  {fault.outcome} {fault.area}/{fault.id}: {fault.message}")
+        except LabError as error:
+            self.report(f"live: FAILED, {error}")
+            self.totals.add("live", 0, 1, 0)
+        if started and self._lab("destroy").returncode != 0:
+            self.totals.add("destroy", 0, 1, 0)
+
+    def _lab(self, command: str) -> subprocess.CompletedProcess[bytes]:
+        words = [str(paths.REPOSITORY / "lab"), command, "--yes", "--stack", self.stack]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+
+
+def _captured(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return subprocess.run(
+        [str(_BIN / command[0]), *command[1:]],
+        cwd=paths.REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def count_junit(file: Path) -> tuple[int, int, int]:
+    """Passed, failed (errors too) and skipped tests of a JUnit file; none if it is not there."""
+    if not file.is_file():
+        return 0, 0, 0
+    suites = list(ET.parse(file).getroot().iter("testsuite"))  # noqa: S314 # our own file
+
+    def total(name: str) -> int:
+        return sum(int(suite.get(name, 0)) for suite in suites)
+
+    failed, skipped = total("failures") + total("errors"), total("skipped")
+    return total("tests") - failed - skipped, failed, skipped

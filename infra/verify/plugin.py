@@ -1,0 +1,102 @@
+"""A pytest plugin that reports checks: `@pytest.mark.check(id="vault-audit", area="vault")`.
+
+Loaded by `infra.verify.runner` with `-p`; works in a plain `pytest tests/live` as well.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+#: What pytest calls a skip whose author gave no reason.
+NO_REASONS = frozenset({"", "unconditional skip"})
+_KEY = pytest.StashKey[tuple[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --lab-report FILE and --lab-only PATTERN."""
+    group = parser.getgroup("lab")
+    group.addoption("--lab-report", type=Path, help="write the outcome of every check there (JSON)")
+    group.addoption(
+        "--lab-only", action="append", default=[], help="an area, or a pattern of check ids"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers what collects the outcomes."""
+    config.addinivalue_line("markers", "check(id, area): names a live check")
+    config.pluginmanager.register(_Collector(config.getoption("--lab-report")), "lab-collector")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Gives every test its check id and drops those that were not asked for."""
+    patterns: list[str] = config.getoption("--lab-only")
+    kept, dropped = [], []
+    for item in items:
+        id_, area = identity(item)
+        item.stash[_KEY] = (id_, area)
+        wanted = not patterns or any(
+            pattern == area or fnmatchcase(id_, pattern) or fnmatchcase(id_, f"{pattern}[[]*")
+            for pattern in patterns
+        )
+        (kept if wanted else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def identity(item: pytest.Item) -> tuple[str, str]:
+    """Id and area of a test's check; each case of a parametrised one has an id of its own."""
+    marker = item.get_closest_marker("check")
+    given = marker.kwargs if marker else {}
+    id_ = str(given.get("id") or item.nodeid.rsplit("::", 1)[-1].split("[")[0])
+    area = str(given.get("area") or item.path.stem.removeprefix("test_"))
+    callspec = getattr(item, "callspec", None)
+    return (f"{id_}[{callspec.id}]" if callspec else id_), area
+
+
+class _Collector:
+    """Remembers one outcome a check: the first that is not a pass, else passed."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._checks: dict[str, dict[str, str]] = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item):  # type: ignore[no-untyped-def] # pluggy's generator
+        outcome = yield
+        report: pytest.TestReport = outcome.get_result()
+        id_, area = item.stash[_KEY]
+        known = self._checks.get(item.nodeid)
+        if known is not None and known["outcome"] != "passed":
+            return
+        if report.when == "call" or not report.passed:
+            self._checks[item.nodeid] = {
+                "id": id_,
+                "area": area,
+                "outcome": report.outcome,
+                "message": message(report),
+            }
+
+    def pytest_sessionfinish(self) -> None:
+        if self._file is not None:
+            self._file.write_text(json.dumps(list(self._checks.values()), indent=2))
+
+
+def message(report: pytest.TestReport) -> str:
+    """Why a check failed or was skipped, in one line; empty for a pass."""
+    if report.passed:
+        return ""
+    expected = getattr(report, "wasxfail", None)
+    if expected is not None:
+        return str(expected).removeprefix("reason: ")
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ").removeprefix("Skipped")
+        return "" if reason in NO_REASONS else reason
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash else str(report.longrepr)
+    return " ".join(text.split())[:500]

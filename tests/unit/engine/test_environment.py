@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from infra.engine.environment import environment, make_private_files, operation_environment
+from infra.errors import StackNotFound
+from infra.paths import Home
+from tests.unit.engine.conftest import FakePulumi
+
+
+def test_everything_stays_in_the_labs_folder(fake_pulumi: FakePulumi, home: Home) -> None:
+    found = environment("local")
+    assert found["PULUMI_BACKEND_URL"] == f"file://{home.state}"
+    for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_HOME", "KUBECONFIG", "VAULT_CACERT"):
+        assert found[name].startswith(str(home.root)), name
+    assert found["VAULT_ADDR"] == "https://10.71.0.12:8200"
+    assert found["PULUMI_STACK"] == found["LAB_STACK"] == "local"
+
+
+def test_programs_are_found_in_the_right_order(fake_pulumi: FakePulumi) -> None:
+    entries = environment("local")["PATH"].split(os.pathsep)
+    assert entries.index(str(fake_pulumi.folder)) < entries.index(str(fake_pulumi.folder / "shims"))
+    assert len(entries) == len(set(entries))
+
+
+def test_no_secret_is_in_the_environment(fake_pulumi: FakePulumi, home: Home) -> None:
+    make_private_files(home)
+    secret = home.passphrase.read_text()
+    assert secret not in str(operation_environment("local"))
+
+
+def test_the_passphrase_is_private_and_made_once(home: Home) -> None:
+    make_private_files(home)
+    first = home.passphrase.read_text()
+    assert len(first) >= 32
+    assert home.passphrase.stat().st_mode & 0o777 == 0o600
+    assert home.state.stat().st_mode & 0o777 == 0o700
+    make_private_files(home)
+    assert home.passphrase.read_text() == first
+
+
+def test_a_half_written_passphrase_is_written_anew(home: Home) -> None:
+    home.root.mkdir(parents=True)
+    home.passphrase.with_suffix(".new").write_text("half")
+    make_private_files(home)
+    assert len(home.passphrase.read_text()) >= 32
+
+
+def test_an_unknown_stack(fake_pulumi: FakePulumi) -> None:
+    with pytest.raises(StackNotFound):
+        environment("nosuch")
