@@ -2,7 +2,8 @@
 
 A process of its own, because ansible-runner forks, which a plugin full of threads must not, and
 because it must end with whoever started it: its standard input is a lifeline, and when that
-closes before the run is over, the run is killed and its files are removed.
+closes before the run is over, the run is killed and its files are removed. On its standard
+output it names each task that starts.
 
 FOLDER (mode 0700) holds `request.json` and Ansible's inventory and variables; the run adds
 `result.json` and `log`. Nothing secret is ever an argument or in the log: variables travel in
@@ -49,6 +50,7 @@ class Record:
         kind, data = event.get("event", ""), event.get("event_data", {})
         if kind == "playbook_on_task_start":
             self.last_task = data.get("name", "")
+            print(self.last_task, flush=True)
         elif kind == "playbook_on_stats":
             self.stats = data.get("artifact_data", {})
         elif kind == "runner_on_ok":

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from infra.errors import PlaybookFailed, PlaybookInvalid
 ROOT = paths.REPOSITORY / "ansible"
 #: Seconds that a run may take unless told otherwise.
 DEFAULT_TIMEOUT = 600
+#: Seconds beyond that for starting and ending.
+MARGIN = 60
 #: Logs kept of each playbook.
 LOGS_KEPT = 10
 
@@ -96,8 +99,10 @@ def playbook_file(playbook: str, *, root: Path = ROOT) -> Path:
     return file
 
 
-def run(asked: Run, *, root: Path = ROOT) -> Outcome:
-    """Runs a playbook to its end.
+def run(
+    asked: Run, *, root: Path = ROOT, progress: Callable[[str], None] = lambda _task: None
+) -> Outcome:
+    """Runs a playbook to its end; `progress` is told of each task that starts.
 
     Raises:
         PlaybookInvalid: there is no such playbook, or Ansible cannot parse it.
@@ -116,7 +121,7 @@ def run(asked: Run, *, root: Path = ROOT) -> Outcome:
             "timeout": asked.timeout,
         }
         _write(folder / "request.json", request)
-        complaint = _execute(folder, asked, root)
+        complaint = _execute(folder, asked, root, progress)
         log = _keep_log(folder, asked)
         result = folder / "result.json"
         if not result.is_file():
@@ -151,7 +156,7 @@ def inventory(asked: Run) -> dict[str, Any]:
     return {"all": {"hosts": hosts, "children": groups}}
 
 
-def _execute(folder: Path, asked: Run, root: Path) -> str:
+def _execute(folder: Path, asked: Run, root: Path, progress: Callable[[str], None]) -> str:
     """Starts the run's process and waits; returns what that process itself complained about."""
     complaints = folder / "complaints"
     read_end, lifeline = os.pipe()
@@ -160,19 +165,21 @@ def _execute(folder: Path, asked: Run, root: Path) -> str:
             process = subprocess.Popen(
                 [sys.executable, "-m", "infra.hosts.ansible", str(folder)],
                 stdin=read_end,
-                stdout=sink,
+                stdout=subprocess.PIPE,
                 stderr=sink,
+                text=True,
                 env=_environment(folder, root),
                 cwd=paths.REPOSITORY,
                 start_new_session=True,  # Ctrl-C in the terminal lets a run under way finish
             )
         os.close(read_end)
-        # ansible-runner keeps the time; the margin is for its own start and end.
-        try:
-            process.wait(timeout=asked.timeout + 60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # ansible-runner keeps the time; this is for a run that hangs in its own start or end.
+        overdue = threading.Timer(asked.timeout + MARGIN, process.kill)
+        overdue.start()
+        with process:
+            for task in process.stdout or ():
+                progress(f"{asked.playbook}: {task.strip()}")
+        overdue.cancel()
     finally:
         os.close(lifeline)
     return (complaints.read_text().strip().splitlines() or ["no message"])[-1]

@@ -1,0 +1,15 @@
+"""The plugin's program: `python -m infra.provider`, started as pulumi-resource-ailab."""
+
+from __future__ import annotations
+
+from infra.plugins.server import serve
+from infra.provider import tokens, vault
+from infra.provider.machine import MachineResource
+from infra.provider.playbook import Playbook
+
+if __name__ == "__main__":
+    serve(
+        tokens.NAME,
+        tokens.VERSION,
+        [MachineResource(), Playbook(), *(type_() for type_ in vault.TYPES)],
+    )
