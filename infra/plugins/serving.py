@@ -24,9 +24,16 @@ GRACE = 2.0
 
 
 def run_server(
-    register: Callable[[grpc.Server], Any], *, cancelled: threading.Event, workers: int = 64
+    register: Callable[[grpc.Server], Any],
+    *,
+    cancelled: threading.Event,
+    at_end: Callable[[], None] | None = None,
+    workers: int = 64,
 ) -> None:
-    """Serves until SIGINT, SIGTERM or the end of the parent; then ends the process."""
+    """Serves until SIGINT, SIGTERM or the end of the parent; then ends the process.
+
+    `at_end` runs once `cancelled` is set, before requests under way are waited for.
+    """
     ended, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -41,6 +48,8 @@ def run_server(
     print(port, flush=True)
     wait_for_either(ended, parent_watch())
     cancelled.set()
+    if at_end is not None:
+        at_end()
     server.stop(GRACE).wait()
     sys.stdout.flush()
     sys.stderr.flush()

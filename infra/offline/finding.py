@@ -1,0 +1,73 @@
+"""Which of Pulumi's own plugins are there, and which stand-ins are needed.
+
+Pulumi looks for a plugin on PATH and in the folder `plugins` of PULUMI_HOME (pulumi/pulumi:
+sdk/go/common/workspace/plugins.go). Each stand-in lies in a folder of its own, because the
+official language host may be there while the official provider is not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+_BIN = Path(__file__).resolve().parent / "bin"
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """One plugin of Pulumi that we can stand in for."""
+
+    program: str
+    #: Prefix of the official plugin's folder below PULUMI_HOME/plugins.
+    installed: str
+    what: str
+    folder: Path
+
+
+STAND_INS = (
+    StandIn("pulumi-language-python", "language-python-", "language host", _BIN / "language"),
+    StandIn(
+        "pulumi-resource-kubernetes",
+        "resource-kubernetes-",
+        "Kubernetes provider",
+        _BIN / "kubernetes",
+    ),
+)
+
+
+def _installed_plugins() -> list[str]:
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    folder = home / "plugins"
+    return [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+
+
+def missing(search_path: str) -> list[StandIn]:
+    """The plugins that are neither on `search_path` nor in Pulumi's own plugin folder."""
+    ours = {str(stand_in.folder) for stand_in in STAND_INS}
+    others = os.pathsep.join(part for part in search_path.split(os.pathsep) if part not in ours)
+    installed = _installed_plugins()
+    return [
+        stand_in
+        for stand_in in STAND_INS
+        if shutil.which(stand_in.program, path=others) is None
+        and not any(name.startswith(stand_in.installed) for name in installed)
+    ]
+
+
+def path_entries(search_path: str) -> list[Path]:
+    """Folders to put behind `search_path` so that `pulumi` finds every plugin the lab needs."""
+    return [stand_in.folder for stand_in in missing(search_path)]
+
+
+def notice(search_path: str) -> str | None:
+    """One sentence for the user about what stands in for what; None if nothing does."""
+    absent = missing(search_path)
+    if not absent:
+        return None
+    names = " and ".join(f"{stand_in.what} ({stand_in.program})" for stand_in in absent)
+    return (
+        f"Pulumi's own {names} cannot be found; the lab's own stand in "
+        "(docs/adr/0003-pulumi-offline.md)."
+    )

@@ -1,0 +1,1 @@
+"""Language host: runs Pulumi programs and policy packs written in Python."""

@@ -1,0 +1,80 @@
+"""Child processes of the language host: the program, and policy packs."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from queue import SimpleQueue
+from typing import IO, Literal
+
+Stream = Literal["stdout", "stderr"]
+
+
+class Children:
+    """Every child that runs, so that none outlives the host."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def run(self, command: Sequence[str], *, stdin: bytes) -> int:
+        """Runs to the end with our own output; returns the exit status."""
+        process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        with self._lock:
+            self._running.add(process)
+        process.communicate(stdin)
+        with self._lock:
+            self._running.discard(process)
+        return process.returncode
+
+    def start(
+        self, command: Sequence[str], *, folder: str, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Starts with its output on pipes."""
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with self._lock:
+            self._running.add(process)
+        return process
+
+    def finish(self, process: subprocess.Popen[bytes]) -> int:
+        """Waits for a started child; returns the exit status."""
+        status = process.wait()
+        with self._lock:
+            self._running.discard(process)
+        return status
+
+    def terminate(self) -> None:
+        """Ends every child."""
+        with self._lock:
+            for process in self._running:
+                process.terminate()
+
+
+def output(process: subprocess.Popen[bytes]) -> Iterator[tuple[Stream, bytes]]:
+    """What a child writes, as it comes, until it has closed both streams."""
+    chunks: SimpleQueue[tuple[Stream, bytes]] = SimpleQueue()
+
+    def pump(name: Stream, pipe: IO[bytes]) -> None:
+        while chunk := pipe.read1(65536):  # type: ignore[attr-defined] # a BufferedReader
+            chunks.put((name, chunk))
+        chunks.put((name, b""))
+
+    assert process.stdout is not None  # noqa: S101 - both were asked for
+    assert process.stderr is not None  # noqa: S101
+    for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+        threading.Thread(target=pump, args=(name, pipe), daemon=True).start()
+    open_streams = 2
+    while open_streams:
+        name, chunk = chunks.get()
+        if chunk:
+            yield name, chunk
+        else:
+            open_streams -= 1
