@@ -1,0 +1,130 @@
+"""Ansible module: side-loads container images into containerd, without a registry."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.ailab_system import CommandError, run, sha256
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: image_import
+short_description: Import docker archives into containerd's namespace for Kubernetes
+description:
+  - Every imported image carries the digest of the archive it came from, so that only archives
+    that changed, and images that went missing, are imported again.
+  - Imported images are pinned; the kubelet's garbage collection must not take what no registry
+    can give back.
+options:
+  archives:
+    description: Archives on this machine.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path: {description: The archive., type: path, required: true}
+      sha256: {description: Its digest., type: str, required: true}
+  socket:
+    description: containerd's socket.
+    type: path
+    default: /run/containerd/containerd.sock
+author: [AI lab]
+"""
+
+EXAMPLES = r"""
+- name: Images of a node
+  image_import:
+    archives:
+      - {path: /var/cache/ai-lab/image-node.tar, sha256: abc}
+"""
+
+RETURN = r"""
+imported:
+  description: Names of the images that were imported.
+  returned: always
+  type: list
+  elements: str
+"""
+
+_LABEL = "ai-lab.eu/archive"
+_PINNED = "io.cri-containerd.pinned=pinned"
+
+
+class Importer:
+    """Talks to one containerd through ctr."""
+
+    def __init__(self, socket: str) -> None:
+        self._ctr = ["ctr", "--address", socket, "--namespace", "k8s.io", "images"]
+
+    def present(self, digest: str) -> set[str]:
+        """Names of images that came from the archive with this digest."""
+        output = run([*self._ctr, "ls", "--quiet", f'labels."{_LABEL}"=={digest}'])
+        return set(output.split())
+
+    def load(self, archive: dict[str, Any]) -> list[str]:
+        """Imports an archive unless all its images are there; returns what it imported.
+
+        Raises:
+            CommandError: the archive is not what it should be, or ctr failed.
+        """
+        path = Path(archive["path"])
+        names = tags(path)
+        if set(names) <= self.present(archive["sha256"]):
+            return []
+        if sha256(path) != archive["sha256"]:
+            raise CommandError(f"{path} does not have the digest {archive['sha256']}")
+        labels = [f"--label={_LABEL}={archive['sha256']}", f"--label={_PINNED}"]
+        run([*self._ctr, "import", "--local", *labels, str(path)], timeout=600)
+        return names
+
+
+def tags(path: Path) -> list[str]:
+    """Image names in a docker archive.
+
+    Raises:
+        CommandError: the file is missing or is no docker archive.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            manifest = archive.extractfile("manifest.json")
+            if manifest is None:
+                raise CommandError(f"{path} has no manifest.json")
+            return sorted(tag for image in json.load(manifest) for tag in image["RepoTags"])
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        raise CommandError(f"{path} is no docker archive: {error}") from error
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "archives": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "sha256": {"type": "str", "required": True},
+                },
+            },
+            "socket": {"type": "path", "default": "/run/containerd/containerd.sock"},
+        },
+    )
+    importer = Importer(module.params["socket"])
+    try:
+        with ThreadPoolExecutor() as pool:
+            imported = [
+                name
+                for names in pool.map(importer.load, module.params["archives"])
+                for name in names
+            ]
+    except CommandError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(imported), imported=imported)
+
+
+if __name__ == "__main__":
+    main()

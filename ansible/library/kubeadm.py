@@ -1,0 +1,149 @@
+"""Ansible module: runs kubeadm so that a run that was killed is made good by the next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.ailab_system import STATE, CommandError, run, write
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: kubeadm
+short_description: Initialise a control plane or join a machine to one
+description:
+  - A marker is written when kubeadm has succeeded. Without a marker, whatever an earlier run left
+    is reset first, because kubeadm can not take up where it was stopped.
+  - If the control plane's configuration changed after the initialisation, its static pods are
+    written anew; etcd and the certificates stay.
+options:
+  state:
+    description: C(initialised) for the control plane, C(joined) for a worker.
+    type: str
+    choices: [initialised, joined]
+    required: true
+  config:
+    description: kubeadm's configuration; it may hold a bootstrap token.
+    type: str
+  discovery:
+    description: Kubeconfig with a bootstrap token, by which a worker finds and trusts the cluster.
+    type: str
+author: [AI lab]
+"""
+
+EXAMPLES = r"""
+- name: Control plane
+  kubeadm:
+    state: initialised
+    config: "{{ lookup('ansible.builtin.template', 'kubeadm.yaml.j2') }}"
+"""
+
+RETURN = r"""
+done:
+  description: Whether the machine is part of a cluster (in check mode, whether it already was).
+  returned: always
+  type: bool
+service_account_public_key:
+  description: PEM key that verifies service account tokens (control plane only).
+  returned: when initialised
+  type: str
+"""
+
+_KUBERNETES = Path("/etc/kubernetes")
+_CONFIG = Path("/run/ai-lab/kubeadm.yaml")
+_DISCOVERY = Path("/run/ai-lab/discovery.conf")
+_CGROUP_V2 = Path("/sys/fs/cgroup/cgroup.controllers")
+_LEFTOVERS = (
+    "/etc/kubernetes/*.conf",
+    "/etc/kubernetes/manifests/*",
+    "/etc/kubernetes/pki/*",
+    "/var/lib/etcd/member",
+    "/var/lib/kubelet/config.yaml",
+)
+_COMMANDS = {"initialised": "init", "joined": "join"}
+#: The file without which a machine is not what its marker says.
+_PROOF = {"initialised": "admin.conf", "joined": "kubelet.conf"}
+
+
+class Kubeadm:
+    """One machine and what kubeadm did to it."""
+
+    def __init__(self, state: str, config: str, discovery: str) -> None:
+        self.state = state
+        self.config = config
+        self.discovery = discovery
+        self.marker = STATE / f"kubeadm-{state}.json"
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.config.encode()).hexdigest()
+
+    def done(self) -> bool:
+        return self.marker.exists() and (_KUBERNETES / _PROOF[self.state]).exists()
+
+    def bring(self) -> bool:
+        """Brings the machine into the state; returns whether anything was done.
+
+        Raises:
+            CommandError: kubeadm failed.
+        """
+        if not self.done():
+            self._start()
+        elif self.state == "initialised" and self._recorded() != self.digest:
+            self._change()
+        else:
+            return False
+        write(self.marker, json.dumps({"config": self.digest}).encode(), 0o600)
+        return True
+
+    def _recorded(self) -> str:
+        return str(json.loads(self.marker.read_text())["config"])
+
+    def _start(self) -> None:
+        self.marker.unlink(missing_ok=True)
+        if any(list(Path("/").glob(pattern[1:])) for pattern in _LEFTOVERS):
+            run(["kubeadm", "reset", "--force"], timeout=180)
+        options = [] if _CGROUP_V2.exists() else ["--ignore-preflight-errors=SystemVerification"]
+        self._with_config([_COMMANDS[self.state]], options)
+
+    def _change(self) -> None:
+        for phase in (["control-plane", "all"], ["upload-config", "all"], ["addon", "coredns"]):
+            self._with_config(["init", "phase", *phase], [])
+
+    def _with_config(self, arguments: list[str], options: list[str]) -> None:
+        write(_CONFIG, self.config.encode(), 0o600)
+        write(_DISCOVERY, self.discovery.encode(), 0o600)
+        try:
+            run(["kubeadm", *arguments, f"--config={_CONFIG}", *options], timeout=420)
+        finally:
+            _CONFIG.unlink()
+            _DISCOVERY.unlink()
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": list(_COMMANDS), "required": True},
+            "config": {"type": "str", "no_log": True},
+            "discovery": {"type": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    kubeadm = Kubeadm(params["state"], params["config"] or "", params["discovery"] or "")
+    if module.check_mode:
+        module.exit_json(changed=False, done=kubeadm.done())
+    try:
+        changed = kubeadm.bring()
+    except (CommandError, OSError) as error:
+        module.fail_json(msg=str(error))
+    facts = {}
+    if params["state"] == "initialised":
+        facts["service_account_public_key"] = (_KUBERNETES / "pki/sa.pub").read_text()
+    module.exit_json(changed=changed, done=True, **facts)
+
+
+if __name__ == "__main__":
+    main()
