@@ -1,0 +1,76 @@
+"""Fixtures of the live checks. Everything here reads; only probes of the checks are made.
+
+The lab is that of the stack which LAB_STACK names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra import naming
+from tests.live.support import isolation, machines, vault
+from tests.live.support.api import Api, administrator
+from tests.live.support.facts import Facts
+from tests.live.support.isolation import Run
+from tests.live.support.lab import Lab, current
+from tests.live.support.machines import Host
+from tests.live.support.vault import Caller
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab under test."""
+    return current()
+
+
+@pytest.fixture(scope="session")
+def hosts(lab: Lab) -> Iterator[dict[str, Host]]:
+    """Machines by name, over SSH."""
+    with machines.connections(lab) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def facts(hosts: dict[str, Host]) -> dict[str, Facts]:
+    """What the machines say about themselves, each thing asked once."""
+    return {name: Facts(host) for name, host in hosts.items()}
+
+
+@pytest.fixture(scope="session")
+def api(lab: Lab) -> Iterator[Api]:
+    """The cluster's administrator."""
+    with administrator(lab.home.kubeconfig) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="session")
+def stranger(lab: Lab) -> Iterator[Caller]:
+    """Somebody who reaches Vault and has no token."""
+    with vault.caller(lab) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="session")
+def lab_login(lab: Lab, stranger: Caller) -> dict[str, Any]:
+    """Vault's `auth` block of a fresh login with the lab's own AppRole."""
+    credentials = json.loads(lab.home.vault_approle.read_text())
+    return vault.login(stranger, naming.VAULT_APPROLE, credentials)
+
+
+@pytest.fixture(scope="session")
+def lab_caller(lab: Lab, lab_login: dict[str, Any]) -> Iterator[Caller]:
+    """The lab's own role in Vault; its token is given back at the end."""
+    with vault.caller(lab, lab_login["client_token"]) as caller:
+        yield caller
+        caller.call("POST", "auth/token/revoke-self")
+
+
+@pytest.fixture(scope="session")
+def isolation_run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
+    """One run of all isolation probes; its pods are there until the session ends."""
+    with isolation.run(lab, api, hosts) as run:
+        yield run

@@ -1,0 +1,133 @@
+"""Who may read keys and change programs and configuration."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from tests.live.support import certificates
+from tests.live.support.cases import NODE_ROLES, machines
+from tests.live.support.facts import Facts
+from tests.live.support.lab import Lab
+from tests.live.support.machines import output
+
+#: Private keys and credentials lie below these folders; certificates may be read by all.
+KEY_FOLDERS = ("/etc/ai-lab", "/etc/kubernetes", "/var/lib/kubelet/pki", "/etc/vault", "/etc/ssh")
+SECRET_NAMES = ("*.key", "*key.pem", "*.conf", "approle.json", "init.json", "*-current.pem")
+
+
+@pytest.mark.check(id="hosts.files.keys", area="hosts")
+@pytest.mark.parametrize("machine", machines())
+def test_keys_are_private(machine: str, facts: dict[str, Facts]) -> None:
+    host = facts[machine].host
+    folders = [folder for folder in KEY_FOLDERS if host.file(folder).is_directory]
+    names = " -o ".join(f"-name '{name}'" for name in SECRET_NAMES)
+    found = output(
+        host,
+        "sh",
+        "-c",
+        f"find {' '.join(folders)} -type f \\( {names} \\) ! -path '/etc/ssh/ssh*_config*' "
+        f"! -path '/etc/ssh/*.conf' -perm /077 ! -perm 0640 -printf '%p (%m %u) '",
+    )
+    assert not found, (
+        f"secrets on {machine} can be read by others: {found}. They must have mode 0600."
+    )
+
+
+@pytest.mark.check(id="hosts.files.world-writable", area="hosts")
+@pytest.mark.parametrize("machine", machines())
+def test_nothing_is_world_writable(machine: str, facts: dict[str, Facts]) -> None:
+    found = output(
+        facts[machine].host,
+        "sh",
+        "-c",
+        "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run/containerd "
+        "-o -path /var/lib/containerd -o -path /var/lib/kubelet/pods \\) -prune "
+        "-o \\( -type f -perm -0002 -o -type d -perm -0002 ! -perm -1000 \\) -print | head -5",
+    )
+    assert not found, f"everybody may write on {machine}: {found.split()}. chmod o-w."
+
+
+@pytest.mark.check(id="hosts.files.empty-passwords", area="hosts")
+@pytest.mark.parametrize("machine", machines())
+def test_no_account_has_a_password(machine: str, facts: dict[str, Facts]) -> None:
+    """People and Ansible come by key; a password could only be guessed."""
+    shadow = facts[machine].host.file("/etc/shadow").content_string.splitlines()
+    open_ = [line.split(":")[0] for line in shadow if line.split(":")[1][:1] not in ("*", "!")]
+    assert not open_, f"accounts with a password on {machine}: {open_}. `passwd -l NAME` locks."
+    zero = [
+        line.split(":")[0]
+        for line in facts[machine].host.file("/etc/passwd").content_string.splitlines()
+        if line.split(":")[2] == "0"
+    ]
+    assert zero == ["root"], f"accounts with the rights of root on {machine}: {zero}"
+
+
+@pytest.mark.check(id="hosts.files.manifests", area="hosts")
+@pytest.mark.parametrize("machine", machines("control-plane"))
+def test_static_pods_are_ours_alone(machine: str, facts: dict[str, Facts]) -> None:
+    found = output(
+        facts[machine].host,
+        "find",
+        "/etc/kubernetes/manifests",
+        *("-type", "f"),
+        *("-printf", "%f %m %u\\n"),
+    ).splitlines()
+    expected = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+    assert sorted(line.split()[0] for line in found) == [f"{name}.yaml" for name in expected], (
+        f"static pods on {machine} are {found}; one that is not of the control plane runs with "
+        "all rights. Remove it from /etc/kubernetes/manifests."
+    )
+    loose = [line for line in found if line.split()[1:] != ["600", "root"]]
+    assert not loose, f"static pods on {machine} can be read or written by others: {loose}"
+
+
+@pytest.mark.check(id="hosts.files.kubelet", area="hosts")
+@pytest.mark.parametrize("machine", machines(*NODE_ROLES))
+def test_the_kubelet_configuration_is_roots(machine: str, facts: dict[str, Facts]) -> None:
+    file = facts[machine].host.file("/var/lib/kubelet/config.yaml")
+    assert file.user == "root", f"{file.path} on {machine} belongs to {file.user}"
+    assert not file.mode & 0o022, f"{file.path} on {machine} can be changed by others"
+
+
+@pytest.mark.check(id="hosts.pki", area="hosts")
+@pytest.mark.parametrize("machine", machines())
+def test_the_machine_certificate(machine: str, facts: dict[str, Facts], lab: Lab) -> None:
+    host = facts[machine].host
+    spec = next(m for m in lab.config.machines if m.name == machine)
+    authority = x509.load_pem_x509_certificate(lab.home.ca_certificate.read_bytes())
+    there = host.file("/etc/ai-lab/pki/ca.crt").content
+    assert x509.load_pem_x509_certificate(there) == authority, (
+        f"{machine} trusts another CA than this lab's. `./lab up` puts the right one there."
+    )
+    certificate = x509.load_pem_x509_certificate(host.file("/etc/ai-lab/pki/machine.crt").content)
+    names = {lab.node_name(spec), str(spec.address), "127.0.0.1", "localhost"}
+    faults = certificates.faults(certificate, authority, names=names)
+    assert not faults, (
+        f"the certificate of {machine}: {'; '.join(faults)}. "
+        "Remove /etc/ai-lab/pki/machine.crt there and run `./lab up --refresh`."
+    )
+
+
+@pytest.mark.check(id="hosts.controller.files", area="hosts")
+def test_secrets_on_this_host_are_private(lab: Lab) -> None:
+    """Keys, tokens, the passphrase and the state itself."""
+    root = lab.home.root
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700, f"{root} can be entered by others: chmod 700"
+    secret = [
+        lab.home.ssh_key,
+        lab.home.passphrase,
+        lab.home.kubeconfig,
+        lab.home.vault_keys,
+        lab.home.vault_approle,
+        lab.home.pki / "ca.key",
+    ]
+    loose = [f"{path} ({_mode(path)})" for path in secret if _mode(path) != "600"]
+    assert not loose, f"these must have mode 600: {', '.join(loose)}"
+
+
+def _mode(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):o}" if path.is_file() else "missing"

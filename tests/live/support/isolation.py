@@ -1,0 +1,258 @@
+"""One run of all isolation probes: what was tried from a sandbox, and its positive controls.
+
+Everything is made in one batch and removed at the end, whatever happened. Forbidden attempts
+run in the sandbox; the same targets are reached in the same run from where that is allowed: a
+throw-away namespace without network policies, or a node.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from infra.naming import bridge, sandbox_namespace
+from tests.live.support import listeners, node_probe, probes
+from tests.live.support.api import Api, eventually, location, say
+from tests.live.support.lab import Lab
+from tests.live.support.machines import Host, python
+from tests.live.support.probes import Answer, Target
+
+#: Seconds until a batch of pods must have started or ended.
+BATCH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run found, by target id."""
+
+    forbidden: dict[str, Answer]
+    control: dict[str, Answer]
+    #: From the worker itself.
+    node: dict[str, str]
+    #: Exit statuses of the pods whose first act was to connect, and of their control.
+    first_packets: dict[str, int]
+    first_packet_control: int
+    #: Who connected to each probe server of the control namespace.
+    visitors: dict[str, list[str]]
+    #: Addresses of the probe pods by name.
+    addresses: dict[str, str]
+    #: What reached this host while the sandbox's pods tried (nothing may).
+    reached_outside: dict[str, list[str]]
+    #: Namespaces of the two sides.
+    sandbox: str
+    beside: str
+
+
+def probed_sandbox(lab: Lab) -> str:
+    """Namespace of the sandbox whose isolation is probed: the first one configured."""
+    assert lab.config.sandboxes, (
+        "the lab has no sandbox, so there is nothing to probe. Configure one under `sandboxes`."
+    )
+    return sandbox_namespace(lab.config.sandboxes[0].name)
+
+
+@contextmanager
+def run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
+    """Makes everything, waits for the answers, and removes everything."""
+    token = secrets.token_hex(4)
+    sandbox, beside = probed_sandbox(lab), f"lab-verify-{token}"
+    with ExitStack() as stack:
+        outside = stack.enter_context(
+            listeners.outside(bridge(lab.name), str(lab.config.network.gateway))
+        )
+        make = _Maker(api, stack)
+        make(probes.namespace(beside))
+        yield _Batch(lab, hosts, make, outside, sandbox, beside, token).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Creates objects and has them removed at the end of the run."""
+
+    api: Api
+    cleanup: ExitStack
+
+    def __call__(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        # A new namespace has no service account yet; its pods are refused until it has one.
+        answer = eventually(
+            lambda: self.api.create(manifest),
+            until=lambda got: got.status_code != 403 or "serviceaccount" not in got.text,
+            within=20,
+        )
+        assert answer.status_code == 201, (
+            f"the probe {manifest['kind']} {manifest['metadata']['name']} was not accepted: "
+            f"{say(answer)}"
+        )
+        self.cleanup.callback(self.api.delete, location(manifest))
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    lab: Lab
+    hosts: dict[str, Host]
+    make: _Maker
+    outside: listeners.Outside
+    sandbox: str
+    beside: str
+    token: str
+
+    def run(self) -> Run:
+        worker = self.lab.node_name(self.lab.worker)
+        control_plane = self.lab.node_name(self.lab.control_plane)
+        servers = [
+            probes.server(self._name("near"), self.beside, node=worker),
+            probes.server(self._name("far"), self.beside, node=control_plane),
+            probes.server(self._name("inside"), self.sandbox, node=worker),
+        ]
+        service = self.make(probes.service(self._name("near"), self.beside, self._name("near")))
+        for manifest in servers:
+            self.make(manifest)
+        addresses = {m["metadata"]["name"]: self._address(m) for m in servers}
+        near, far, inside = (addresses[self._name(name)] for name in ("near", "far", "inside"))
+        targets = [
+            Target("pod.same-node", "tcp", near, probes.PORT),
+            Target("pod.other-node", "tcp", far, probes.PORT),
+            Target("service", "tcp", service["spec"]["clusterIP"], 80),
+            *self._fixed_targets(),
+        ]
+        first = [
+            probes.first_packet(self._name(f"first-{index}"), self.sandbox, address, node=worker)
+            for index, address in enumerate((near, far, near, far))
+        ]
+        clients = [
+            probes.client(
+                self._name("client"),
+                self.sandbox,
+                [*targets, *self._sandbox_only_targets()],
+                node=worker,
+            ),
+            probes.client(
+                self._name("control"),
+                self.beside,
+                [*targets, Target("ingress", "tcp", inside, probes.PORT)],
+                node=worker,
+                tries=2,
+            ),
+            probes.first_packet(self._name("first-control"), self.beside, far, node=worker),
+        ]
+        for manifest in (*first, *clients):
+            self.make(manifest)
+        ended = {m["metadata"]["name"]: self._end(m) for m in (*first, *clients)}
+        reached = self._reached_outside()
+        logs = {m["metadata"]["name"]: self._log(m) for m in (*servers, *clients)}
+        return Run(
+            forbidden=probes.parse(logs[self._name("client")]),
+            control=probes.parse(logs[self._name("control")]),
+            node=self._from_node(inside),
+            first_packets={m["metadata"]["name"]: ended[m["metadata"]["name"]][0] for m in first},
+            first_packet_control=ended[self._name("first-control")][0],
+            visitors={
+                "near": probes.connections(logs[self._name("near")]),
+                "far": probes.connections(logs[self._name("far")]),
+            },
+            addresses=addresses | {name: address for name, (_, address) in ended.items()},
+            reached_outside=reached,
+            sandbox=self.sandbox,
+            beside=self.beside,
+        )
+
+    def _name(self, part: str) -> str:
+        return f"probe-{part}-{self.token}"
+
+    def _fixed_targets(self) -> list[Target]:
+        services = self.lab.config.network.services
+        targets = [Target("api-server", "tcp", str(services[1]), 443)]
+        for machine in self.lab.config.machines:
+            ports = {"control-plane": (22, 6443, 10250), "worker": (22, 10250), "vault": (22,)}
+            targets += [
+                Target(f"node.{machine.name}.{port}", "tcp", str(machine.address), port)
+                for port in ports[machine.role]
+            ]
+        return targets
+
+    def _sandbox_only_targets(self) -> list[Target]:
+        outside = self.outside
+        return [
+            Target("metadata", "tcp", listeners.METADATA, 80),
+            Target("gateway", "tcp", outside.gateway, outside.gateway_port),
+            Target("dns.direct-tcp", "tcp", outside.gateway, 53),
+            Target("dns.direct-udp", "dns", outside.gateway, name=f"pod-{self.token}.invalid"),
+            Target("dns.own", "dns", "", name="kubernetes.default.svc.cluster.local"),
+            Target("dns.external", "dns", "", name="example.org"),
+            Target("ipv6.addresses", "read", "/proc/net/if_inet6"),
+            Target("ipv6.routes", "read", "/proc/net/ipv6_route"),
+            *(
+                Target(f"ipv6.neighbour-{index}", "tcp", f"{address}%eth0", 22)
+                for index, address in enumerate(self._link_local())
+            ),
+        ]
+
+    def _link_local(self) -> list[str]:
+        """IPv6 addresses of the worker's links; every node of a link answers to fe80:: ones."""
+        host = self.hosts[self.lab.worker.name]
+        found = node_probe.link_local(python(host, node_probe.SCRIPT, "link-local"))
+        return found or ["fe80::1"]
+
+    def _from_node(self, inside: str) -> dict[str, str]:
+        """The controls that only a node may do, after the pods have finished."""
+        outside = self.outside
+        tries = [
+            f"ingress={inside}:{probes.PORT}",
+            f"metadata={listeners.METADATA}:80",
+            f"gateway={outside.gateway}:{outside.gateway_port}",
+            f"dns.direct-tcp={outside.gateway}:53",
+            f"dns.direct-udp={outside.gateway}:53:node-{self.token}.invalid",
+        ]
+        host = self.hosts[self.lab.worker.name]
+        return node_probe.answers(python(host, node_probe.SCRIPT, "reach", *tries))
+
+    def _reached_outside(self) -> dict[str, list[str]]:
+        outside = self.outside
+        return {
+            "metadata": list(outside.metadata_visitors.seen),
+            "gateway": list(outside.gateway_visitors.seen),
+            "dns.direct-tcp": list(outside.dns_tcp_visitors.seen),
+            "dns.direct-udp": list(outside.dns_udp_visitors.seen),
+        }
+
+    def _address(self, manifest: dict[str, Any]) -> str:
+        """Waits until a server runs; returns its address."""
+        status = self._status(manifest, lambda got: got.get("phase") == "Running")
+        return str(status["podIP"])
+
+    def _end(self, manifest: dict[str, Any]) -> tuple[int, str]:
+        """Waits until a client has ended; returns its exit status and its address."""
+        status = self._status(manifest, lambda got: got.get("phase") in ("Succeeded", "Failed"))
+        terminated = status["containerStatuses"][0]["state"]["terminated"]
+        return int(terminated["exitCode"]), str(status["podIP"])
+
+    def _status(
+        self, manifest: dict[str, Any], done: Callable[[dict[str, Any]], bool]
+    ) -> dict[str, Any]:
+        def look() -> dict[str, Any]:
+            status: dict[str, Any] = self.make.api.read(location(manifest))["status"]
+            return status
+
+        status = eventually(look, until=done, within=BATCH)
+        name = manifest["metadata"]["name"]
+        assert done(status), (
+            f"the probe pod {name} did not get ready within {BATCH} s: {_why(status)}. "
+            f"See `kubectl -n {manifest['metadata']['namespace']} describe pod {name}`."
+        )
+        return status
+
+    def _log(self, manifest: dict[str, Any]) -> str:
+        answer = self.make.api.get(f"{location(manifest)}/log")
+        assert answer.status_code == 200, f"the probe's log is not readable: {say(answer)}"
+        return answer.text
+
+
+def _why(status: dict[str, Any]) -> str:
+    states = [entry.get("state") for entry in status.get("containerStatuses", [])]
+    conditions = [c.get("message") for c in status.get("conditions", []) if c.get("message")]
+    return f"phase {status.get('phase')}, containers {states}, {'; '.join(conditions)}"

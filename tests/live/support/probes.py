@@ -1,0 +1,209 @@
+"""Probe pods: what they are made of, what they try, and how their answers are read.
+
+A probe pod uses the lab's own small image (busybox), runs as an ordinary user and fulfils Pod
+Security `restricted`, so that it is admitted wherever a sandbox's own pods are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from infra.naming import LABEL_PREFIX
+
+IMAGE = "lab.local/probe:1"
+#: Port of every probe server.
+PORT = 8080
+LABEL = f"{LABEL_PREFIX}/probe"
+#: Seconds that one attempt may take: a dropped packet is retransmitted after one and three.
+PATIENCE = 4
+
+Verdict = Literal["open", "blocked", "refused", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to try: `tcp` connects, `dns` asks a name server, `read` shows a file.
+
+    For `dns`, `port` is not used and `name` is the name to ask for; an empty address means the
+    pod's own name server.
+    """
+
+    id: str
+    kind: Literal["tcp", "dns", "read"]
+    address: str
+    port: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one attempt gave: its exit status and everything that it printed."""
+
+    status: int
+    text: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """How far a connection attempt came.
+
+        `refused` means that the packet arrived and nothing listened: the way there is open.
+        """
+        if "refused" in self.text:
+            return "refused"
+        # 143: connected, and ended by our own timeout while the other side kept quiet.
+        if self.status in (0, 143):
+            return "open"
+        blocked = ("timed out", "unreachable", "No route", "not permitted", "Cannot assign")
+        return "blocked" if any(word in self.text for word in blocked) else "unclear"
+
+
+def client_script(targets: Sequence[Target], *, tries: int = 1) -> str:
+    """A shell script that tries all targets at once and prints one line for each.
+
+    With `tries` over 1 a failed attempt is repeated: for controls, which may come too early
+    for a network that is just being set up. A forbidden attempt gets one try: one is enough.
+    """
+    lines = [
+        "run() { n=0; while :; do n=$((n+1));"
+        ' out=$("$@" 2>&1); s=$?;'
+        f" [ $s = 1 ] && [ $n -lt {tries} ] && continue; break; done; }}",
+        "probe() { id=$1; shift; run \"$@\"; echo \"PROBE $id $s $(echo $out | tr '\\n' ' ')\"; }",
+    ]
+    lines += [f"probe {target.id} {_command(target)} &" for target in targets]
+    return "\n".join([*lines, "wait", "echo PROBES-DONE"])
+
+
+def _command(target: Target) -> str:
+    if target.kind == "read":
+        return f"cat {target.address}"
+    if target.kind == "dns":
+        return f"timeout {PATIENCE + 2} nslookup -type=a {target.name} {target.address}".rstrip()
+    return f"timeout {PATIENCE + 1} nc -w {PATIENCE} {target.address} {target.port} </dev/null"
+
+
+def parse(log: str) -> dict[str, Answer]:
+    """Answers by target id from a client's log; empty until the client is done."""
+    if "PROBES-DONE" not in log:
+        return {}
+    answers = {}
+    for line in log.splitlines():
+        if line.startswith("PROBE "):
+            _, id_, status, text = line.split(" ", 3)
+            answers[id_] = Answer(int(status), text.strip())
+    return answers
+
+
+def connections(server_log: str) -> list[str]:
+    """Addresses that opened a connection to a probe server, data sent or not."""
+    return [
+        line.rsplit(":", 2)[0].strip("[]").removeprefix("::ffff:")
+        for line in server_log.splitlines()
+        if line.endswith(": connected")
+    ]
+
+
+def pod(
+    name: str,
+    namespace: str,
+    command: Sequence[str],
+    *,
+    node: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A probe pod. On a named node it also tolerates the control plane's taint."""
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65534,
+            "runAsGroup": 65534,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "probe",
+                "image": IMAGE,
+                "imagePullPolicy": "Never",
+                "command": list(command),
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "resources": {
+                    "requests": {"cpu": "10m", "memory": "16Mi"},
+                    "limits": {"cpu": "100m", "memory": "32Mi"},
+                },
+            }
+        ],
+    }
+    if node:
+        spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+        spec["tolerations"] = [
+            {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}
+        ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {LABEL: name, **(labels or {})},
+        },
+        "spec": spec,
+    }
+
+
+def server(name: str, namespace: str, *, node: str = "") -> dict[str, Any]:
+    """A pod that accepts connections and writes every one of them into its log."""
+    return pod(
+        name,
+        namespace,
+        ["httpd", "-f", "-vvv", "-p", str(PORT), "-h", "/"],
+        node=node,
+    )
+
+
+def client(
+    name: str, namespace: str, targets: Sequence[Target], *, node: str = "", tries: int = 1
+) -> dict[str, Any]:
+    """A pod that tries targets and ends."""
+    return pod(name, namespace, ["sh", "-c", client_script(targets, tries=tries)], node=node)
+
+
+def first_packet(name: str, namespace: str, address: str, *, node: str = "") -> dict[str, Any]:
+    """A pod whose very first act is to connect: no shell, nothing before it."""
+    return pod(name, namespace, ["nc", "-w", str(PATIENCE), address, str(PORT)], node=node)
+
+
+def service(name: str, namespace: str, pod_name: str) -> dict[str, Any]:
+    """A service in front of one probe server."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "selector": {LABEL: pod_name},
+            "ports": [{"port": 80, "targetPort": PORT, "protocol": "TCP"}],
+        },
+    }
+
+
+def namespace(name: str) -> dict[str, Any]:
+    """The control namespace: Pod Security `restricted`, and no network policy at all."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "labels": {
+                LABEL: "control",
+                "pod-security.kubernetes.io/enforce": "restricted",
+            },
+        },
+    }
