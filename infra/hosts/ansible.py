@@ -12,6 +12,7 @@ files, and the output of tasks with `no_log` is censored by Ansible itself.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ from ansible_runner.interface import init_runner
 
 #: Ends ansible-playbook at once if this process is killed itself.
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+
+#: <linux/prctl.h>
+_PR_SET_CHILD_SUBREAPER = 36
 
 #: What Ansible says instead of a traceback that it was not asked for.
 _NO_TRACEBACK = "(traceback unavailable)"
@@ -82,26 +87,50 @@ def message(result: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part) or "no message"
 
 
-def _children() -> list[int]:
-    """Direct children of this process (the leader of each is the leader of its group)."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+def _adopt_orphans() -> None:
+    """Ansible's workers leave its process group; this way they stay below this process."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def _living_descendants(pid: int) -> list[int]:
+    found = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *_living_descendants(int(child))]
+    except (FileNotFoundError, ProcessLookupError):
+        return found  # it just ended; what it left is below this process now
+    return [child for child in found if not _is_zombie(child)]
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _end_descendants() -> None:
+    """Kills everything below this process, also what is forked meanwhile."""
+    while living := _living_descendants(os.getpid()):
+        for pid in living:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _end_with_parent(folder: Path) -> None:
     """Waits for the end of standard input, then leaves nothing behind."""
-    sys.stdin.buffer.read()
-    for child in _children():
-        try:
-            os.killpg(child, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    _end_descendants()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
 def main(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text())
+    _adopt_orphans()
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     record = Record()
     make: Callable[..., Any] = init_runner
@@ -118,6 +147,7 @@ def main(folder: Path) -> None:
     )
     runner.config.command = [*_DIE_WITH_PARENT, *runner.config.command]
     runner.run()
+    _end_descendants()
     # ansible-runner keeps the output of the run in its artifacts.
     shutil.copyfile(Path(runner.config.artifact_dir) / "stdout", folder / "log")
     result = {"status": runner.status, "rc": runner.rc, **asdict(record)}
