@@ -25,8 +25,8 @@ from infra.paths import Home
 from infra.provider import tokens
 
 
-class Show(Protocol):
-    """Where progress goes."""
+class Show(toolchain.Progress, Protocol):
+    """Where progress goes: the toolchain's, and what is said here."""
 
     def step(self, title: str) -> None:
         """A new part of the work begins."""
@@ -36,9 +36,6 @@ class Show(Protocol):
 
     def event(self, event: Event) -> None:
         """Something happened in a Pulumi operation."""
-
-    def tools(self) -> toolchain.Progress:
-        """Where the toolchain reports to."""
 
 
 @dataclass(slots=True)
@@ -70,7 +67,7 @@ def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
     with clock.phase("checks"):
         warnings = [finding.advice for finding in preflight.require(stack)]
     with clock.phase("tools and images"):
-        toolchain.ensure(progress=show.tools())
+        toolchain.ensure(progress=show)
     with clock.phase("base image"):
         base_image.ensure(show.step)
     return warnings

@@ -39,6 +39,7 @@ GO_LEAST = (1, 26)
 FILE_SYSTEMS = ("overlay", "bpf", "tmpfs", "cgroup")
 #: systemd, containerd and the kubelet of three machines watch many files, all as root.
 INOTIFY_INSTANCES = 256
+_LOADED = Path("/sys/module")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _kernel() -> Iterator[Finding]:
         ("device mapper", "dm_crypt", "disk encryption"),
         ("WireGuard", "wireguard", "encryption between nodes"),
     ):
-        if Path("/sys/module", module).exists() or _loadable(module):
+        if (_LOADED / module).exists() or _loadable(module):
             yield Finding(module, f"the kernel has {name}")
         else:
             yield Finding(

@@ -61,14 +61,14 @@ def hoist(words: Sequence[str]) -> list[str]:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Entry point: runs the command line `words` (default: this process's) and exits."""
-    arguments = hoist(sys.argv[1:] if words is None else words)
-    sys.exit(run(arguments))
+    sys.exit(run(sys.argv[1:] if words is None else words))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(words: Sequence[str]) -> int:
     """Runs one command line and returns its exit status."""
+    arguments = hoist(words)
     try:
-        status_ = app(args=list(arguments), prog_name="lab", standalone_mode=False)
+        status_ = app(args=arguments, prog_name="lab", standalone_mode=False)
         return int(status_ or ExitCode.OK)
     except TyperException as error:
         command = next((word for word in arguments if not word.startswith("-")), "")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from infra.cli import options
@@ -24,20 +24,24 @@ _VERBS = {
     "delete-replaced": "deleted the old",
     "import": "imported",
 }
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 #: Bookkeeping of the engine that does no work of its own.
 _QUIET_TYPES = ("pulumi:",)
 
 
 @dataclass(slots=True)
 class _Running:
-    event: ResourceEvent
-    since: float
+    """Something that goes on; `patience` seconds pass before it is worth showing."""
+
+    title: str
+    since: float = field(default_factory=time.monotonic)
     detail: str = ""
+    patience: float = 0.0
 
 
 @dataclass
 class Screen:
-    """Shows steps, notes and Pulumi's events on stderr."""
+    """Shows steps, notes, the toolchain's work and Pulumi's events on stderr."""
 
     console: Console = field(default_factory=lambda: options.errors)
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -84,9 +88,28 @@ class Screen:
                 # The engine warns of every plugin that it finds on PATH; ours are meant to be.
                 self.note(event.message)
 
+    def begin(self, name: str, action: str, log: Path) -> None:
+        """Work on a tool, image or chart begins."""
+        self._running[name] = _Running(f"{name}: {action}")
+        if self._live is None:
+            self._line(f"  {name}: {action} (log: {log})", style="")
+
+    def line(self, name: str, text: str) -> None:
+        """One line of output of the work on a tool."""
+        if name in self._running:
+            self._running[name].detail = text
+
+    def end(self, name: str, seconds: float, *, failed: bool) -> None:
+        """Work on a tool, image or chart ended."""
+        self._running.pop(name, None)
+        verb, style = ("FAILED", "red") if failed else ("made", "")
+        self._line(f"  {verb:<10} {name}  {seconds:.1f} s", style=style)
+
     def _resource(self, event: ResourceEvent) -> None:
+        title = f"{event.type.rsplit(':', 1)[-1]} {event.name}"
         if event.state == "started":
-            self._running[event.urn] = _Running(event, time.monotonic())
+            patience = 1.0 if event.operation in UNCHANGED else 0.0
+            self._running[event.urn] = _Running(title, patience=patience)
             return
         running = self._running.pop(event.urn, None)
         if event.state == "done" and event.operation in UNCHANGED:
@@ -94,7 +117,7 @@ class Screen:
         seconds = time.monotonic() - running.since if running else 0.0
         verb = "FAILED" if event.state == "failed" else _VERBS.get(event.operation, event.operation)
         self._line(
-            f"  {verb:<10} {_short(event.type)} {event.name}  {seconds:.1f} s",
+            f"  {verb:<10} {title}  {seconds:.1f} s",
             style="red" if event.state == "failed" else "",
         )
 
@@ -104,18 +127,15 @@ class Screen:
 
     def _render(self) -> RenderableType:
         now = time.monotonic()
-        rows = [
-            Spinner(
-                "dots",
-                Text(f"{_short(r.event.type)} {r.event.name}  {now - r.since:.0f} s  ").append(
-                    r.detail, style="dim"
-                ),
+        return Group(
+            *(
+                self._row(running, now - running.since)
+                for running in list(self._running.values())
+                if now - running.since >= running.patience
             )
-            for r in sorted(self._running.values(), key=lambda r: r.since)
-            if r.event.operation not in UNCHANGED or now - r.since > 1
-        ]
-        return Group(*rows)
+        )
 
-
-def _short(type_: str) -> str:
-    return type_.rsplit(":", 1)[-1]
+    def _row(self, running: _Running, seconds: float) -> Text:
+        head = f"{_FRAMES[int(seconds * 8) % len(_FRAMES)]} {running.title}  {seconds:.0f} s  "
+        room = max(self.console.width - len(head) - 1, 0)
+        return Text(head).append(running.detail[:room], style="dim")

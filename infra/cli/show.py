@@ -69,15 +69,3 @@ def next_steps(document: dict[str, Any], *, seconds: float, changed: int) -> Ren
         f'  eval "$(./lab env{suffix})"                    kubectl, vault, plain pulumi\n'
         f"  ./lab destroy --yes{suffix}                    remove everything"
     )
-
-
-def seconds_table(rows: dict[str, dict[str, float]], columns: list[str]) -> str:
-    """A markdown table: one row a name, one column a measure; empty where nothing was measured."""
-    lines = [
-        f"| | {' | '.join(columns)} |",
-        f"|---|{'---:|' * len(columns)}",
-    ]
-    for name, values in rows.items():
-        cells = [f"{values[column]:.1f}" if column in values else "" for column in columns]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)

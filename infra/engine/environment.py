@@ -28,7 +28,7 @@ def environment(stack: str) -> dict[str, str]:
     lab = config.load(stack)
     home = Home(lab.name)
     return {
-        "PATH": os.pathsep.join(_path()),
+        "PATH": _path(),
         "PULUMI_BACKEND_URL": f"file://{home.state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),
         # Without the salt in the configuration file the one in the state is taken: the file is
@@ -87,13 +87,14 @@ def make_private_files(home: Home) -> None:
         new.rename(home.passphrase)
 
 
-def _path() -> list[str]:
-    """Folders of programs, the most particular last: what the host has wins where it may."""
-    entries = [
+def _path() -> str:
+    """The search path; the stand-ins for Pulumi's plugins come last, so official ones win."""
+    own = [
         str(Path(sys.prefix) / "bin"),
         str(toolchain.binary("pulumi").parent),
         str(paths.REPOSITORY / "infra" / "provider" / "bin"),
-        *(str(entry) for entry in offline.path_entries()),
-        *os.environ.get("PATH", os.defpath).split(os.pathsep),
     ]
-    return list(dict.fromkeys(entries))
+    entries = dict.fromkeys([*own, *os.environ.get("PATH", os.defpath).split(os.pathsep)])
+    search_path = os.pathsep.join(entries)
+    stand_ins = dict.fromkeys(str(folder) for folder in offline.path_entries(search_path))
+    return os.pathsep.join(entries | stand_ins)

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import lifecycle, preflight, toolchain
+from infra.engine import Operation, Result, recovery
+from infra.engine.events import Event
+from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PulumiFailed
+from infra.hosts import base_image, cgroups, cleanup, machine
+from infra.hosts.cleanup import Leftovers
+from infra.hosts.machine import MachineArgs, MachineState
+from infra.paths import Home
+
+NOTHING = Leftovers((), (), (), (), ())
+SOME = Leftovers((11, 12), ("/m",), ("/c",), ("lab-local",), ("/home",))
+
+
+@dataclass
+class Recorder:
+    lines: list[str] = field(default_factory=list)
+
+    def step(self, title: str) -> None:
+        self.lines.append(title)
+
+    def note(self, text: str) -> None:
+        self.lines.append(f"note: {text}")
+
+    def event(self, event: Event) -> None:
+        raise AssertionError(event)
+
+    def begin(self, name: str, action: str, log: Path) -> None:
+        raise AssertionError(name)
+
+    def line(self, name: str, text: str) -> None:
+        raise AssertionError(name)
+
+    def end(self, name: str, seconds: float, *, failed: bool) -> None:
+        raise AssertionError(name)
+
+
+@dataclass
+class FakeStack:
+    """Stands for `infra.engine.Stack`; remembers what it was asked."""
+
+    home: Home
+    name: str = "local"
+    fails: bool = False
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def ensure(self) -> None:
+        self.asked.append(("ensure",))
+
+    def recover(self) -> list[str]:
+        return ["ended 2 processes"]
+
+    def run(self, operation: Operation, *options: str) -> Result:
+        self.asked.append((operation.value, *options))
+        if self.fails:
+            raise PulumiFailed("the API does not answer.", next_step="look.")
+        return Result(operation, 1.0, {"create": 2}, (), ())
+
+
+def state(name: str, *, running: bool = True, last: int = 10) -> MachineState:
+    args = MachineArgs(
+        "local", name, "worker", IPv4Address(f"10.71.0.{last}"), IPv4Network("10.71.0.0/24")
+    )
+    return MachineState(args, "one", running)
+
+
+def deployed(home: Home, *resources: dict[str, Any]) -> None:
+    file = recovery.checkpoint(home, "local")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"checkpoint": {"latest": {"resources": list(resources)}}}))
+
+
+def machine_resource(name: str) -> dict[str, Any]:
+    return {"type": "ailab:hosts:Machine", "urn": f"urn:{name}", "outputs": {"name": name}}
+
+
+@pytest.fixture
+def stack(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
+    fake = FakeStack(home)
+    monkeypatch.setattr(lifecycle, "Stack", lambda *_, **__: fake)
+    monkeypatch.setattr(preflight, "require", lambda _: [preflight.Finding("x", "y", advice="z")])
+    monkeypatch.setattr(toolchain, "ensure", lambda **_: None, raising=False)
+    monkeypatch.setattr(base_image, "ensure", lambda _: Path("/"))
+    monkeypatch.setattr(cleanup, "find", lambda _: SOME)
+    monkeypatch.setattr(cleanup, "sweep", lambda _: NOTHING)
+    monkeypatch.setattr(machine, "list_machines", lambda _: [])
+    monkeypatch.setattr(cgroups, "memory_bytes", lambda _: 2**20)
+    return fake
+
+
+def test_up(stack: FakeStack) -> None:
+    show = Recorder()
+    report = lifecycle.up("local", show, refresh=True)
+    assert stack.asked == [("ensure",), ("up", "--refresh")]
+    assert report.result.changed == 2
+    assert report.warnings == ("z",)
+    assert {"checks", "tools and images", "base image", "recovery"} <= set(report.phases)
+    assert "note: ended 2 processes" in show.lines
+
+
+def test_up_starts_machines_that_are_down_and_forgets_lost_ones(
+    stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    present = [state("worker", running=False), state("vault", last=11)]
+    monkeypatch.setattr(machine, "list_machines", lambda _: present)
+    monkeypatch.setattr(machine, "start", lambda args: started.append(args.name))
+    deployed(home, *map(machine_resource, ("worker", "vault", "control-plane")))
+    show = Recorder()
+    lifecycle.up("local", show)
+    assert started == ["worker"]
+    assert stack.asked == [
+        ("ensure",),
+        ("refresh", "--target", "urn:control-plane"),
+        ("up",),
+    ]
+
+
+def test_machines_that_no_state_knows_are_left_to_pulumi(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker", running=False)])
+    lifecycle.up("local", Recorder())
+    assert stack.asked == [("ensure",), ("up",)]
+
+
+def test_preview(stack: FakeStack) -> None:
+    lifecycle.preview("local", Recorder(), refresh=True)
+    assert stack.asked == [("ensure",), ("preview", "--refresh")]
+
+
+def test_destroy(stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker")])
+    deployed(home, machine_resource("worker"))
+    report = lifecycle.destroy("local", Recorder())
+    assert stack.asked == [("destroy",)]
+    assert not report.left
+
+
+def test_destroy_goes_on_when_pulumi_cannot(
+    stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.fails = True
+    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker")])
+    deployed(home, machine_resource("worker"))
+    show = Recorder()
+    lifecycle.destroy("local", show)
+    assert any("LAB-701" in line for line in show.lines)
+
+
+def test_destroy_of_a_lab_that_is_down_asks_nobody(
+    stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker", running=False)])
+    deployed(home, machine_resource("worker"))
+    lifecycle.destroy("local", Recorder())
+    assert stack.asked == []
+
+
+def test_destroy_without_state(stack: FakeStack) -> None:
+    lifecycle.destroy("local", Recorder())
+    assert stack.asked == []
+
+
+def test_destroy_of_nothing(stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleanup, "find", lambda _: NOTHING)
+    report = lifecycle.destroy("local", Recorder())
+    assert not report.found
+    assert not home.root.exists()
+
+
+def test_a_dry_run_touches_nothing(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleanup, "sweep", lambda _: pytest.fail("swept"))
+    report = lifecycle.destroy("local", Recorder(), dry_run=True)
+    assert lifecycle.describe(report.found) == [
+        "2 processes",
+        "mounts: /m",
+        "cgroups: /c",
+        "links: lab-local",
+        "files: /home",
+    ]
+
+
+def test_leftovers_are_named(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleanup, "sweep", lambda _: SOME)
+    with pytest.raises(LeftoversRemain, match="lab-local"):
+        lifecycle.destroy("local", Recorder())
+
+
+@pytest.mark.parametrize("command", [lifecycle.up, lifecycle.destroy])
+def test_only_root(command: Any, stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(NotRoot):
+        command("local", Recorder())
+
+
+def test_status(stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker")])
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: socket.socket())
+    deployed(
+        home,
+        machine_resource("worker"),
+        {
+            "type": "kubernetes:core/v1:Namespace",
+            "outputs": {"metadata": {"name": "sandbox-demo"}},
+        },
+        {"type": "ailab:ansible:Playbook", "outputs": {"notApplied": {"worker/luks": "no dm"}}},
+        {"type": "ailab:ansible:Playbook"},
+    )
+    document = lifecycle.status("local")
+    assert document["up"] is True
+    (worker,) = document["machines"]
+    assert worker["address"] == "10.71.0.10"
+    assert worker["state"] == "running"
+    assert worker["ssh_key"] == str(home.ssh_key)
+    assert document["sandboxes"][0]["deployed"] is True
+    assert document["not_applied"] == {"worker/luks": "no dm"}
+    assert all(endpoint["answers"] for endpoint in document["endpoints"])
+    lifecycle.require_up("local")
+
+
+def test_status_of_nothing(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    document = lifecycle.status("local")
+    assert document["up"] is False
+    assert document["machines"] == []
+    assert document["sandboxes"][0]["deployed"] is False
+    assert not any(endpoint["answers"] for endpoint in document["endpoints"])
+    assert lifecycle.is_up("local") is False
+    with pytest.raises(LabNotUp):
+        lifecycle.require_up("local")

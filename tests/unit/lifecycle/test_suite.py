@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import lifecycle, suite, verify
+from infra.errors import VerificationFailed
+from infra.suite import Suite, Totals
+from infra.verify import Check, Report
+
+JUNIT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What was run, and how each program answers."""
+    world: dict[str, Any] = {"ran": [], "codes": {}, "junit": (10, 0, 0, 1)}
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        name = Path(words[0]).name
+        key = f"lab {words[1]}" if name == "lab" else name
+        world["ran"].append(key)
+        if "--junitxml" in words and world["junit"]:
+            Path(words[words.index("--junitxml") + 1]).write_text(JUNIT.format(*world["junit"]))
+        return subprocess.CompletedProcess(words, world["codes"].get(key, 0), f"{name} said\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(lifecycle, "is_up", lambda _: False)
+    found = Report((Check("a", "vault", "passed", ""), Check("b", "hosts", "skipped", "no dm")))
+    monkeypatch.setattr(verify, "run", lambda _: found)
+    return world
+
+
+def run(*, offline: bool = True, live: bool = True) -> tuple[Totals, list[str]]:
+    lines: list[str] = []
+    return Suite("local", lines.append).run(offline=offline, live=live), lines
+
+
+def test_everything_passes(commands: dict[str, Any]) -> None:
+    totals, _ = run()
+    assert totals.ok
+    assert set(commands["ran"]) >= {"ruff", "mypy", "lint-imports", "ansible-lint", "python"}
+    assert commands["ran"][-2:] == ["lab up", "lab destroy"]
+    # Five linters, nine of ten tests, one live check.
+    assert (totals.passed, totals.failed, totals.skipped) == (15, 0, 2)
+    assert totals.closing_line(1.5).strip("= ") == "15 passed, 2 skipped in 1.50s"
+
+
+def test_a_lab_that_is_up_is_used_and_kept(
+    commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "is_up", lambda _: True)
+    totals, _ = run(offline=False)
+    assert totals.ok
+    assert commands["ran"] == []
+
+
+@pytest.mark.parametrize("part", ["ruff", "mypy", "lint-imports", "ansible-lint", "lab up"])
+def test_each_part_can_fail_the_whole(
+    part: str, commands: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands["codes"][part] = 1
+    totals, _ = run()
+    assert not totals.ok
+    assert "failed" in totals.closing_line(1)
+    if not part.startswith("lab"):
+        assert f"{part} said" in capsys.readouterr().out
+
+
+def test_a_lab_that_does_not_go_away_fails_the_whole(commands: dict[str, Any]) -> None:
+    commands["codes"]["lab destroy"] = 4
+    assert run()[0].parts["destroy"] == "failed"
+
+
+def test_failed_tests(commands: dict[str, Any]) -> None:
+    commands["junit"] = (10, 1, 1, 0)
+    commands["codes"]["python"] = 1
+    totals, _ = run(live=False)
+    assert (totals.passed, totals.failed) == (5 + 8, 2)
+
+
+def test_too_little_coverage_fails(commands: dict[str, Any]) -> None:
+    commands["codes"]["python"] = 1
+    totals, _ = run(live=False)
+    assert totals.parts["unit"] == "failed"
+
+
+def test_tests_that_never_ran_fail(commands: dict[str, Any]) -> None:
+    commands["junit"] = None
+    commands["codes"]["python"] = 4
+    assert run(live=False)[0].parts["unit"] == "failed"
+
+
+def test_live_faults(commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = (
+        Check("a", "vault", "passed", ""),
+        Check("b", "vault", "failed", "audit is off"),
+        Check("c", "vault", "skipped", ""),
+    )
+    monkeypatch.setattr(verify, "run", lambda _: Report(checks))
+    totals, lines = run(offline=False)
+    assert (totals.passed, totals.failed, totals.skipped) == (1, 2, 0)
+    assert "  failed vault/b: audit is off" in lines
+
+
+def test_live_checks_that_break(commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: str) -> Report:
+        raise VerificationFailed("pytest broke.", next_step="look.")
+
+    monkeypatch.setattr(verify, "run", broken)
+    totals, lines = run(offline=False)
+    assert not totals.ok
+    assert any("LAB-801" in line for line in lines)
+    assert commands["ran"][-1] == "lab destroy"
+
+
+def test_nothing_passed_is_not_ok() -> None:
+    assert not Totals().ok
+
+
+def test_no_junit_file(tmp_path: Path) -> None:
+    assert suite.count_junit(tmp_path / "none") == (0, 0, 0)
