@@ -34,7 +34,9 @@ class Cluster:
     endpoint: pulumi.Input[str]
     #: PEM public keys that sign service account tokens.
     service_account_keys: pulumi.Input[Sequence[str]]
-    service_account_issuer: str
+    service_account_issuer: pulumi.Input[str]
+    #: Changes when the cluster is made anew, so that everything in it is made again.
+    instance: pulumi.Input[str]
     #: What everything in the cluster depends on, and goes with.
     resource: pulumi.Resource
 
@@ -51,6 +53,8 @@ class SecretStore:
     transit_mount: str
     kv_mount: str
     jwt_mount: str
+    #: Changes when Vault is made anew, so that everything in it is made again.
+    instance: pulumi.Input[str]
     #: What everything in Vault depends on, and goes with.
     resource: pulumi.Resource
 

@@ -9,6 +9,8 @@ LABEL_LAB = f"{LABEL_PREFIX}/lab"
 LABEL_SANDBOX = f"{LABEL_PREFIX}/sandbox"
 LABEL_CLASSIFICATION = f"{LABEL_PREFIX}/classification"
 LABEL_PURPOSE = f"{LABEL_PREFIX}/purpose"
+#: On a pod of a sandbox, with the value "client": it may reach Vault.
+LABEL_SECRET_STORE = f"{LABEL_PREFIX}/secret-store"
 #: Why an object is there, in one sentence; on every NetworkPolicy of ours.
 ANNOTATION_INTENT = f"{LABEL_PREFIX}/intent"
 
@@ -18,6 +20,12 @@ VAULT_KV = "kv"
 VAULT_JWT = "jwt"
 VAULT_CERT = "cert"
 VAULT_APPROLE = "approle"
+#: The service account of a sandbox's workloads.
+SANDBOX_SERVICE_ACCOUNT = "sandbox"
+#: Audience of the service account tokens with which pods log in to Vault.
+VAULT_AUDIENCE = "vault"
+#: Policy and role of the API server's KMS plugin.
+VAULT_KMS_ROLE = "kms-plugin"
 #: The transit key that encrypts the Kubernetes API's data at rest.
 VAULT_KMS_KEY = "kubernetes"
 

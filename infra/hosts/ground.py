@@ -1,0 +1,67 @@
+"""The local ground: machines made on this host, provisioned as any others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from infra import paths
+from infra.config import LabConfig, MachineSpec
+from infra.contracts import Machine
+from infra.hosts.provision import Delivery, ProvisionedHosts
+from infra.provider import sdk
+
+#: Where the cache of this host is mounted, read-only, in every local machine.
+CACHE_ON_MACHINE = Path("/var/cache/ai-lab")
+
+
+class LocalGround(pulumi.ComponentResource):
+    """Machines on this host, and the cluster and Vault on them."""
+
+    machines: list[Machine]
+    hosts: ProvisionedHosts
+
+    def __init__(
+        self,
+        lab: LabConfig,
+        *,
+        delivery: Delivery,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("ailab:hosts:LocalGround", lab.name, {}, opts)
+        self._lab = lab
+        self.machines = [self._machine(spec) for spec in lab.machines]
+        home = paths.Home(lab.name)
+        self.hosts = ProvisionedHosts(
+            lab.name,
+            lab=lab,
+            machines=self.machines,
+            connection=sdk.SshConnection(
+                ssh_key=str(home.ssh_key),
+                known_hosts=str(home.known_hosts),
+                logs=str(home.logs),
+            ),
+            delivery=delivery,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+    def _machine(self, spec: MachineSpec) -> Machine:
+        made = sdk.Machine(
+            spec.name,
+            lab=self._lab.name,
+            machine_name=spec.name,
+            role=spec.role,
+            address=str(spec.address),
+            network=str(self._lab.network.machines),
+            home=str(paths.Home(self._lab.name).root),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Machine(
+            name=spec.name,
+            role=spec.role,
+            address=made.address,
+            instance=made.instance,
+            resource=made,
+        )

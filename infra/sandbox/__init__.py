@@ -1,0 +1,1 @@
+"""Sandboxes: `blueprint` says what one is (pure), `component` makes it with Pulumi."""

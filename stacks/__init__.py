@@ -1,0 +1,1 @@
+"""The Pulumi program and its compositions, one module a ground."""
