@@ -40,12 +40,14 @@ def _openssl(folder: Path, *arguments: str) -> None:
 def make_pki(folder: Path) -> None:
     """An authority (ca.*), the server's certificate and one for a client named control-plane."""
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    _openssl(folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")  # fmt: skip
+    made = ("-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
+    _openssl(folder, "req", "-x509", *curve, *made)
     (folder / "extensions").write_text(
         "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
     )
     for name, subject in (("server", "vault"), ("client", "control-plane")):
-        _openssl(folder, "req", *curve, "-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={subject}")  # fmt: skip
+        made = ("-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={subject}")
+        _openssl(folder, "req", *curve, *made)
         _openssl(
             folder, "x509", "-req", "-in", "csr", "-CA", "ca.crt", "-CAkey", "ca.key",
             "-CAcreateserial", "-extfile", "extensions", "-days", "1", "-out", f"{name}.crt",

@@ -20,9 +20,9 @@ options:
   owner: {description: User that may read the key., type: str, required: true}
   common_name: {description: Common name., type: str, required: true}
   alternative_names: {description: "DNS:... and IP:...", type: list, elements: str, required: true}
-  renew_days: {description: Days before the end from which it is renewed., type: int, required: true}
+  renew_days: {description: Days before its end from which to renew it., type: int, required: true}
   authority: {description: Certificate of the authority (PEM)., type: str, required: true}
-  then: {description: Actions that system_config runs later., type: list, elements: str, default: []}
+  then: {description: Actions that system_config runs., type: list, elements: str, default: []}
   certificate: {description: Signed certificate (PEM)., type: str}
 author: [AI lab]
 """

@@ -90,19 +90,34 @@ class Pair:
         """Why a new certificate is needed, or None."""
         if not (self.key.is_file() and self.certificate.is_file()):
             return "there is none yet"
-        if not self.ca.is_file() or self.ca.read_text().strip() != self.authority.strip():
-            return "the authority is another one"
+        checks = {
+            "the authority is another one": self._authority_differs,
+            "the authority did not sign it, or it has ended": self._unverified,
+            "it soon ends": self._ends_soon,
+            "the key is another one": self._key_differs,
+            "the names differ": self._names_differ,
+        }
+        return next((reason for reason, holds in checks.items() if holds()), None)
+
+    def _authority_differs(self) -> bool:
+        return not self.ca.is_file() or self.ca.read_text().strip() != self.authority.strip()
+
+    def _unverified(self) -> bool:
+        return openssl("verify", "-CAfile", str(self.ca), str(self.certificate))[0] != 0
+
+    def _ends_soon(self) -> bool:
+        seconds = str(self.renew_days * _DAY)
         file = str(self.certificate)
-        if openssl("verify", "-CAfile", str(self.ca), file)[0] != 0:
-            return "the authority did not sign it, or it has ended"
-        if openssl("x509", "-in", file, "-noout", "-checkend", str(self.renew_days * _DAY))[0] != 0:
-            return "it soon ends"
+        return openssl("x509", "-in", file, "-noout", "-checkend", seconds)[0] != 0
+
+    def _key_differs(self) -> bool:
         status, public = openssl("pkey", "-in", str(self.key), "-pubout")
-        if status != 0 or public != _must("x509", "-in", file, "-noout", "-pubkey"):
-            return "the key is another one"
-        if self._names() != (self.common_name, {canonical(n) for n in self.alternative_names}):
-            return "the names differ"
-        return None
+        file = str(self.certificate)
+        return status != 0 or public != _must("x509", "-in", file, "-noout", "-pubkey")
+
+    def _names_differ(self) -> bool:
+        wanted = {canonical(name) for name in self.alternative_names}
+        return self._names() != (self.common_name, wanted)
 
     def _names(self) -> tuple[str, set[str]]:
         text = _must(
@@ -137,8 +152,8 @@ class Pair:
         public = _must("pkey", "-in", str(self.new_key), "-pubout")
         if public != _must("x509", "-noout", "-pubkey", content=certificate):
             raise CertificateError("the signed certificate is for another key; run the role again.")
-        self.pending.mkdir(parents=True, exist_ok=True)
         for action in self.then:
+            self.pending.mkdir(parents=True, exist_ok=True)
             (self.pending / action).touch()
         self._write(self.ca, self.authority.strip() + "\n", 0o644)
         self.new_key.replace(self.key)

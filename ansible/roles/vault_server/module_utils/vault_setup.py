@@ -206,6 +206,7 @@ class Bootstrap:
         )
         self._put("role", self._role_path, self._settings.role, root)
         self._make_credentials(root)
+        self._revoke_other_roots(root)
         self._vault.request("POST", "auth/token/revoke-self", token=root)
         self._store(keys, None)
         self.actions.append("root token revoked")
@@ -249,6 +250,22 @@ class Bootstrap:
                 pad = attempt["otp"].encode()
                 return bytes(a ^ b for a, b in zip(masked, pad, strict=True)).decode()
         raise SetupError(f"the keys in {self._settings.keys} are too few to make a root token.")
+
+    def _revoke_other_roots(self, root: str) -> None:
+        """Of a run that was killed between making one and storing it, or of whoever made one."""
+        accessors = self._vault.request("LIST", "auth/token/accessors", token=root)["data"]["keys"]
+        own = self._vault.request("GET", "auth/token/lookup-self", token=root)["data"]["accessor"]
+        for accessor in accessors:
+            body = {"accessor": accessor}
+            try:
+                token = self._vault.request("POST", "auth/token/lookup-accessor", body, token=root)
+            except VaultError as error:
+                if error.status not in {403, 404}:  # it has just ended
+                    raise
+                continue
+            if accessor != own and "root" in token["data"]["policies"]:
+                self._vault.request("POST", "auth/token/revoke-accessor", body, token=root)
+                self.actions.append("another root token revoked")
 
     def _differences(self) -> list[str]:
         """What is not as it should be, as far as the lab's own login can see."""
