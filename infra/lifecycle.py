@@ -16,7 +16,12 @@ from urllib.parse import urlsplit
 
 from infra import config, naming, preflight, toolchain
 from infra.engine import Operation, Result, Stack, exclusive, recovery
-from infra.engine.environment import api_address, vault_address
+from infra.engine.environment import (
+    api_address,
+    link_programs,
+    stand_in_notice,
+    vault_address,
+)
 from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, machine
@@ -88,6 +93,9 @@ def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
         driver = Stack(stack, on_event=show.event)
         with clock.phase("recovery"):
             driver.ensure()
+            link_programs(home)
+            if notice := stand_in_notice(stack):
+                show.note(notice)
             for line in driver.recover():
                 show.note(line)
             _adopt(driver, show)

@@ -28,7 +28,7 @@ def environment(stack: str) -> dict[str, str]:
     lab = config.load(stack)
     home = Home(lab.name)
     return {
-        "PATH": _path(),
+        "PATH": _path(home),
         "PULUMI_BACKEND_URL": f"file://{home.state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),
         # Without the salt in the configuration file the one in the state is taken: the file is
@@ -87,14 +87,43 @@ def make_private_files(home: Home) -> None:
         new.rename(home.passphrase)
 
 
-def _path() -> str:
+#: Programs for whoever works on a lab by hand, and the binaries that they are.
+PROGRAMS = {"helm": "helm", "kubectl": "kubernetes", "vault": "vault"}
+
+
+def link_programs(home: Home) -> None:
+    """Makes PROGRAMS available in the lab's own folder; `environment` puts it on PATH.
+
+    Raises:
+        ToolMissing: one of them has not been built.
+    """
+    folder = _programs(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, binary in PROGRAMS.items():
+        link, target = folder / name, toolchain.binary(binary)
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+
+
+def _programs(home: Home) -> Path:
+    return home.root / "bin"
+
+
+def stand_in_notice(stack: str) -> str | None:
+    """One sentence if not all of Pulumi's own plugins are there; None if they are."""
+    return offline.notice(environment(stack)["PATH"])
+
+
+def _path(home: Home) -> str:
     """The search path; the stand-ins for Pulumi's plugins come last, so official ones win."""
     own = [
         str(Path(sys.prefix) / "bin"),
         str(toolchain.binary("pulumi").parent),
         str(paths.REPOSITORY / "infra" / "provider" / "bin"),
     ]
-    entries = dict.fromkeys([*own, *os.environ.get("PATH", os.defpath).split(os.pathsep)])
+    host = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    entries = dict.fromkeys([*own, *host, str(_programs(home))])
     search_path = os.pathsep.join(entries)
     stand_ins = dict.fromkeys(str(folder) for folder in offline.path_entries(search_path))
     return os.pathsep.join(entries | stand_ins)

@@ -77,7 +77,9 @@ def parse(line: str) -> Event | None:
         if key in document:
             return _resource(document[key].get("metadata", {}), state)
     if "diagnosticEvent" in document:
-        return _diagnostic(document["diagnosticEvent"])
+        # Debug messages quote whole resources, before Pulumi masks what is secret in them.
+        body = document["diagnosticEvent"]
+        return None if body.get("severity") == "debug" else _diagnostic(body)
     if "summaryEvent" in document:
         summary = document["summaryEvent"]
         return Summary(summary.get("resourceChanges") or {}, summary.get("result", ""))

@@ -35,7 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Gives every test its check id and drops those that were not asked for."""
     patterns: list[str] = config.getoption("--lab-only")
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         id_, area = identity(item)
         item.stash[_KEY] = (id_, area)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from infra import benchmark, engine, lifecycle, preflight, suite, verify
-from infra.cli import main, options, reference
+from infra.cli import main, reference
 from infra.cli.exit_codes import ExitCode, exit_code
 from infra.engine import Operation, Result
 from infra.engine.events import ResourceEvent
@@ -169,13 +170,13 @@ def test_destroy_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert main.run(["destroy"]) == ExitCode.BAD_INPUT
     assert "LAB-210" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(options.typer, "confirm", lambda *_, **__: False)
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: False)
     assert main.run(["destroy"]) == ExitCode.BAD_INPUT
 
 
 def test_a_yes_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(options.typer, "confirm", lambda *_, **__: True)
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
     assert main.run(["destroy"]) == 0
 
 
@@ -204,7 +205,12 @@ def test_verify(
 ) -> None:
     report = Report((Check("audit", "vault", outcome, "" if code == 0 else "it is off"),))
     asked: list[Any] = []
-    monkeypatch.setattr(verify, "run", lambda *_, **more: asked.append(more) or report)
+
+    def run(*_: object, **more: object) -> Report:
+        asked.append(more)
+        return report
+
+    monkeypatch.setattr(verify, "run", run)
     assert main.run(["verify", "--only", "vault", "--junit", "x.xml"]) == code
     shown = capsys.readouterr().out
     assert f"1 {outcome}" in shown
@@ -272,7 +278,12 @@ def test_test(
     totals = suite.Totals()
     totals.add("unit", 5, failed, 0)
     asked: list[dict[str, bool]] = []
-    monkeypatch.setattr(suite.Suite, "run", lambda _, **more: asked.append(more) or totals)
+
+    def run(_: suite.Suite, **more: bool) -> suite.Totals:
+        asked.append(more)
+        return totals
+
+    monkeypatch.setattr(suite.Suite, "run", run)
     assert main.run(["--yes", "test"]) == code
     assert "5 passed" in capsys.readouterr().out.splitlines()[-1]
     main.run(["test", "--unit-only"])
@@ -373,7 +384,7 @@ def test_the_traceback_is_for_those_who_ask(
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), options.typer.Abort()])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
 def test_interruption(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, error)
     assert main.run(["up"]) == ExitCode.INTERRUPTED

@@ -29,7 +29,7 @@ class Checkout:
         file.chmod(0o755)
 
     def run(
-        self, *words: str, script: Path | None = None, **more: object
+        self, *words: str, script: Path | None = None, cwd: Path = Path("/")
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(script or self.root / "lab"), *words],
@@ -38,7 +38,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
-            cwd=more.get("cwd", "/"),  # type: ignore[call-overload]
+            cwd=cwd,
         )
 
     @property

@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from infra.engine.environment import environment, make_private_files, operation_environment
+from infra import offline
+from infra.engine.environment import (
+    environment,
+    link_programs,
+    make_private_files,
+    operation_environment,
+    stand_in_notice,
+)
 from infra.errors import StackNotFound
 from infra.paths import Home
 from tests.unit.engine.conftest import FakePulumi
@@ -23,6 +30,21 @@ def test_programs_are_found_in_the_right_order(fake_pulumi: FakePulumi) -> None:
     entries = environment("local")["PATH"].split(os.pathsep)
     assert entries.index(str(fake_pulumi.folder)) < entries.index(str(fake_pulumi.folder / "shims"))
     assert len(entries) == len(set(entries))
+
+
+def test_programs_for_working_by_hand(fake_pulumi: FakePulumi, home: Home) -> None:
+    link_programs(home)
+    (home.root / "bin" / "vault").unlink()
+    (home.root / "bin" / "vault").symlink_to("/nonexistent")
+    link_programs(home)
+    assert (home.root / "bin" / "kubectl").readlink() == fake_pulumi.folder / "kubernetes"
+    assert (home.root / "bin" / "vault").readlink() == fake_pulumi.folder / "vault"
+    assert str(home.root / "bin") in environment("local")["PATH"].split(os.pathsep)
+
+
+def test_stand_ins_are_told(fake_pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offline, "notice", lambda path: f"searched {path}")
+    assert stand_in_notice("local") == f"searched {environment('local')['PATH']}"
 
 
 def test_no_secret_is_in_the_environment(fake_pulumi: FakePulumi, home: Home) -> None:

@@ -52,6 +52,11 @@ def test_no_line_breaks_the_parser(line: str) -> None:
     parse(line)
 
 
+def test_debug_messages_are_never_kept() -> None:
+    body = {"severity": "debug", "message": "props: password: hunter2"}
+    assert parse(json.dumps({"diagnosticEvent": body})) is None
+
+
 def test_phases_are_wall_time_by_kind_of_work() -> None:
     timeline = Timeline()
     machine, playbook = "ailab:hosts:Machine", "ailab:ansible:Playbook"

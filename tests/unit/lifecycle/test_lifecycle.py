@@ -90,6 +90,8 @@ def stack(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     monkeypatch.setattr(lifecycle, "Stack", lambda *_, **__: fake)
     monkeypatch.setattr(preflight, "require", lambda _: [preflight.Finding("x", "y", advice="z")])
     monkeypatch.setattr(toolchain, "ensure", lambda **_: None, raising=False)
+    monkeypatch.setattr(lifecycle, "link_programs", lambda _: None)
+    monkeypatch.setattr(lifecycle, "stand_in_notice", lambda _: "stand-ins are used")
     monkeypatch.setattr(base_image, "ensure", lambda _: Path("/"))
     monkeypatch.setattr(cleanup, "find", lambda _: SOME)
     monkeypatch.setattr(cleanup, "sweep", lambda _: NOTHING)
@@ -105,7 +107,7 @@ def test_up(stack: FakeStack) -> None:
     assert report.result.changed == 2
     assert report.warnings == ("z",)
     assert {"checks", "tools and images", "base image", "recovery"} <= set(report.phases)
-    assert "note: ended 2 processes" in show.lines
+    assert {"note: ended 2 processes", "note: stand-ins are used"} <= set(show.lines)
 
 
 def test_up_starts_machines_that_are_down_and_forgets_lost_ones(
