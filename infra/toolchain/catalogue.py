@@ -1,0 +1,102 @@
+"""Everything that the toolchain can make, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from infra.errors import ToolUnknown
+from infra.toolchain import chart, gobuild, images, mirror, recipes
+from infra.toolchain.products import Product
+from infra.toolchain.recipes import Tool
+
+#: Binaries that machines of a lab run; each is an artifact under its own name.
+MACHINE_BINARIES = (
+    "kubernetes",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "runc",
+    "cni-loopback",
+    "etcdctl",
+    "vault",
+    "vault-kms-plugin",
+    "helm",
+)
+
+
+def go() -> str:
+    """Version of Go in the products' digests.
+
+    A mirror's own, so that its products fit wherever they are used; else that of the Go on PATH;
+    else the one that tools.toml names.
+    """
+    return mirror.go_version() or gobuild.go_version() or recipes.load().go
+
+
+def products() -> dict[str, Product]:
+    """Tools first, then what is made from them."""
+    version = go()
+    found = {tool.name: _tool(tool, version) for tool in recipes.load().tools.values()}
+    for image in images.archives():
+        found[image.name] = images.product(image, found)
+    found[chart.NAME] = chart.product(recipes.load().tools["cilium"])
+    return found
+
+
+def _tool(tool: Tool, go_version: str) -> Product:
+    return Product(
+        group="tools",
+        name=tool.name,
+        version=tool.version,
+        digest=tool.digest(go_version),
+        files=tuple(tool.packages),
+        make=partial(gobuild.build, tool),
+    )
+
+
+def owner(binary: str) -> Tool:
+    """The tool that a binary, or a tool itself, belongs to.
+
+    Raises:
+        ToolUnknown: there is no such binary and no such tool.
+    """
+    tools = recipes.load().tools
+    for tool in tools.values():
+        if binary in tool.packages:
+            return tool
+    if binary in tools:
+        return tools[binary]
+    known = sorted(binary for tool in tools.values() for binary in tool.packages)
+    raise ToolUnknown(
+        f"there is no tool {binary!r}.", next_step=f"choose one of: {', '.join(known)}."
+    )
+
+
+def artifact_files() -> dict[str, tuple[str, str]]:
+    """Product and file of each artifact, by the artifact's name."""
+    files = {name: (owner(name).name, name) for name in MACHINE_BINARIES}
+    for image in images.archives():
+        files[image.name] = (image.name, image.file)
+    cilium = recipes.load().tools["cilium"]
+    return files | {chart.NAME: (chart.NAME, chart.file_name(cilium))}
+
+
+def select(names: Iterable[str] | None) -> list[Product]:
+    """The products behind names of tools, binaries, images or charts, each after its needs.
+
+    Raises:
+        ToolUnknown: a name is none of these.
+    """
+    known = products()
+    chosen: dict[str, Product] = {}
+
+    def add(name: str) -> None:
+        product = known[name]
+        for need in product.needs:
+            add(need)
+        chosen.setdefault(name, product)
+
+    for name in known if names is None else names:
+        add(name if name in known else owner(name).name)
+    return list(chosen.values())

@@ -1,0 +1,139 @@
+"""Builds one recipe with the Go compiler that is there; never fetches another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from infra.toolchain.products import Workshop
+from infra.toolchain.recipes import Edit, Source, Tool
+
+
+@cache
+def _version_of(program: str) -> str | None:
+    shown = subprocess.run(
+        [program, "env", "GOVERSION"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env=os.environ | {"GOTOOLCHAIN": "local"},
+    ).stdout
+    match = re.match(r"go(\d+\.\d+(?:\.\d+)?)", shown)
+    return match.group(1) if match else None
+
+
+def go_version() -> str | None:
+    """Version of the Go on PATH, such as 1.26.8; None if there is none."""
+    program = shutil.which("go")
+    return _version_of(program) if program else None
+
+
+def build(tool: Tool, shop: Workshop) -> None:
+    """Writes the tool's binaries into `shop.out`.
+
+    Raises:
+        ToolBuildFailed: Go is missing, or it failed; the message has its last lines.
+    """
+    if go_version() is None:
+        raise shop.failure("there is no Go on PATH to build it with.")
+    recipe = shop.work / "recipe"
+    shutil.copytree(tool.recipe, recipe)
+    environment = _environment(tool, shop.work)
+    if tool.source:
+        copy_source(tool.source, tool.recipe, recipe / tool.source.folder, shop)
+    for binary, package in tool.packages.items():
+        target = shop.out / binary
+        shop.run(
+            ["go", "build", "-v", *tool.arguments(), "-o", str(target), package],
+            folder=recipe,
+            environment=environment,
+        )
+        target.chmod(0o755)
+
+
+def _environment(tool: Tool, work: Path) -> Mapping[str, str]:
+    temporary = work / "tmp"
+    temporary.mkdir()
+    return os.environ | {
+        "CGO_ENABLED": "1" if tool.cgo else "0",
+        "GOTOOLCHAIN": "local",
+        # What is set for the user must not change the result.
+        "GOFLAGS": "-buildvcs=false",
+        "GOWORK": "off",
+        "GOEXPERIMENT": "",
+        "GOTMPDIR": str(temporary),
+        "TMPDIR": str(temporary),
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def module_folder(module: str, version: str, recipe: Path, shop: Workshop) -> Path:
+    """Folder of a module in the module cache, fetched if need be.
+
+    Args:
+        module: its path.
+        version: such as v1.2.3.
+        recipe: folder whose go.sum says what its checksum must be.
+        shop: where the output goes.
+
+    Raises:
+        ToolBuildFailed: it cannot be had, or is not what the recipe's go.sum says.
+    """
+    empty = shop.work / "empty"
+    empty.mkdir(exist_ok=True)
+    lines = shop.run(
+        ["go", "mod", "download", "-json", f"{module}@{version}"],
+        folder=empty,
+        environment=os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"},
+    )
+    text = "\n".join(lines)
+    try:
+        told = json.loads(text[text.index("{") :])
+        folder, found = Path(told["Dir"]), str(told["Sum"])
+    except (ValueError, KeyError) as error:
+        raise shop.failure(f"go mod download gave no folder for {module}.") from error
+    if f"{module} {version} {found}" not in (recipe / "go.sum").read_text().splitlines():
+        raise shop.failure(f"{module} {version} has checksum {found}, which go.sum does not name.")
+    return folder
+
+
+def copy_source(source: Source, recipe: Path, target: Path, shop: Workshop) -> None:
+    """Copies a module out of the module cache and edits the copy.
+
+    Raises:
+        ToolBuildFailed: see `module_folder`; or an edit does not match exactly once.
+    """
+    origin = module_folder(source.module, source.version, recipe, shop)
+    skipped = {origin / name for name in source.leave_out}
+    for parent, folders, files in os.walk(origin):
+        here = Path(parent)
+        folders[:] = [name for name in folders if here / name not in skipped]
+        copy = target / here.relative_to(origin)
+        # The module cache is read-only; the copy must be neither, or nobody could remove it.
+        copy.mkdir(parents=True)
+        for name in files:
+            shutil.copyfile(here / name, copy / name)
+    for edit in source.edits:
+        apply_edit(edit, target, shop)
+
+
+def apply_edit(edit: Edit, folder: Path, shop: Workshop) -> None:
+    """Makes one edit.
+
+    Raises:
+        ToolBuildFailed: its text is not in the file exactly once.
+    """
+    file = folder / edit.file
+    text = file.read_text() if file.is_file() else ""
+    count = text.count(edit.find)
+    if count != 1:
+        raise shop.failure(f"the edit of {edit.file} ({edit.reason}) matches {count} times, not 1.")
+    file.write_text(text.replace(edit.find, edit.replace))
+    shop.say(f"edited {edit.file}: {edit.reason}")

@@ -1,0 +1,3 @@
+module ai-lab.eu/toolchain/pause
+
+go 1.26
