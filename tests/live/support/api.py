@@ -19,6 +19,9 @@ T = TypeVar("T")
 _BASES = {"v1": "/api/v1"}
 #: Path segment of every kind that the checks touch.
 _PLURALS = {
+    "CiliumNetworkPolicy": "ciliumnetworkpolicies",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
     "ConfigMap": "configmaps",
     "LimitRange": "limitranges",
     "Namespace": "namespaces",
@@ -31,7 +34,7 @@ _PLURALS = {
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
 }
-_CLUSTER_WIDE = {"Namespace"}
+_CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
 
 
 class Api:
@@ -70,9 +73,10 @@ class Api:
         kind = ("Content-Type", "application/merge-patch+json")
         return self._client.patch(path, json=body, params=query, headers=[*self._headers, kind])
 
-    def delete(self, path: str) -> httpx.Response:
+    def delete(self, path: str, *, dry_run: bool = False) -> httpx.Response:
         """Deletes at once, without a grace period."""
-        return self._client.delete(path, params={"gracePeriodSeconds": "0"}, headers=self._headers)
+        query = {"gracePeriodSeconds": "0"} | ({"dryRun": "All"} if dry_run else {})
+        return self._client.delete(path, params=query, headers=self._headers)
 
     def acting_as(self, user: str, *groups: str) -> Api:
         """The same connection, every request in another user's name."""
@@ -126,17 +130,27 @@ def administrator(kubeconfig: Path, *, timeout: float = 10) -> Iterator[Api]:
 
 
 @contextmanager
-def stranger(address: tuple[str, int], authority: str, token: str = "") -> Iterator[Api]:
-    """Somebody without a certificate; with `token`, its bearer."""
+def stranger(address: tuple[str, int], authority: str = "", *, token: str = "") -> Iterator[Api]:
+    """Somebody without a certificate; with `token`, its bearer.
+
+    Without `authority` (PEM) the server's certificate is not checked, as a stranger would not.
+    """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(
         base_url=f"https://{address[0]}:{address[1]}",
-        verify=trusting(authority),
+        verify=trusting(authority) if authority else _trusting_anybody(),
         timeout=10,
         trust_env=False,
         headers=headers,
     ) as client:
         yield Api(client)
+
+
+def _trusting_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def trusting(authority: str) -> ssl.SSLContext:

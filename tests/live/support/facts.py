@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -63,6 +64,11 @@ class Facts:
     def has_audit(self) -> bool:
         """Whether the kernel gives this machine an audit system."""
         return int(self.host.run("auditctl -s").rc) == 0
+
+    def matches(self, text: str, file: str) -> list[str]:
+        """Lines of a file that hold a text."""
+        found = self.host.run(shlex.join(["grep", "--fixed-strings", "--regexp", text, file]))
+        return str(found.stdout).splitlines()
 
     def static_pod(self, name: str) -> list[str]:
         """Command line of a control plane component, as its manifest has it."""

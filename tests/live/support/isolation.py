@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infra.naming import bridge, sandbox_namespace
+from infra.naming import LABEL_SECRET_STORE, bridge, sandbox_namespace
 from tests.live.support import listeners, node_probe, probes
 from tests.live.support.api import Api, eventually, location, say
 from tests.live.support.lab import Lab
@@ -29,6 +29,9 @@ class Run:
     """What one run found, by target id."""
 
     forbidden: dict[str, Answer]
+    #: From a pod of the sandbox that says by label that it uses Vault.
+    labelled: dict[str, Answer]
+    #: From a pod in a namespace without policies.
     control: dict[str, Answer]
     #: From the worker itself.
     node: dict[str, str]
@@ -52,6 +55,12 @@ def probed_sandbox(lab: Lab) -> str:
         "the lab has no sandbox, so there is nothing to probe. Configure one under `sandboxes`."
     )
     return sandbox_namespace(lab.config.sandboxes[0].name)
+
+
+def vault_target(lab: Lab) -> Target:
+    """Vault's address, which only pods that say they use it may reach."""
+    host, port = lab.vault_address
+    return Target("vault", "tcp", host, port)
 
 
 @contextmanager
@@ -124,12 +133,22 @@ class _Batch:
             probes.first_packet(self._name(f"first-{index}"), self.sandbox, address, node=worker)
             for index, address in enumerate((near, far, near, far))
         ]
+        vault = vault_target(self.lab)
+        same_sandbox = Target("pod.same-sandbox", "tcp", inside, probes.PORT)
         clients = [
             probes.client(
                 self._name("client"),
                 self.sandbox,
-                [*targets, *self._sandbox_only_targets()],
+                [*targets, same_sandbox, vault, *self._sandbox_only_targets()],
                 node=worker,
+            ),
+            probes.client(
+                self._name("labelled"),
+                self.sandbox,
+                [vault],
+                node=worker,
+                tries=2,
+                labels={LABEL_SECRET_STORE: "client"},
             ),
             probes.client(
                 self._name("control"),
@@ -147,6 +166,7 @@ class _Batch:
         logs = {m["metadata"]["name"]: self._log(m) for m in (*servers, *clients)}
         return Run(
             forbidden=probes.parse(logs[self._name("client")]),
+            labelled=probes.parse(logs[self._name("labelled")]),
             control=probes.parse(logs[self._name("control")]),
             node=self._from_node(inside),
             first_packets={m["metadata"]["name"]: ended[m["metadata"]["name"]][0] for m in first},
@@ -202,7 +222,7 @@ class _Batch:
         """The controls that only a node may do, after the pods have finished."""
         outside = self.outside
         tries = [
-            f"ingress={inside}:{probes.PORT}",
+            f"pod.same-sandbox={inside}:{probes.PORT}",
             f"metadata={listeners.METADATA}:80",
             f"gateway={outside.gateway}:{outside.gateway_port}",
             f"dns.direct-tcp={outside.gateway}:53",

@@ -170,10 +170,17 @@ def server(name: str, namespace: str, *, node: str = "") -> dict[str, Any]:
 
 
 def client(
-    name: str, namespace: str, targets: Sequence[Target], *, node: str = "", tries: int = 1
+    name: str,
+    namespace: str,
+    targets: Sequence[Target],
+    *,
+    node: str = "",
+    tries: int = 1,
+    labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A pod that tries targets and ends."""
-    return pod(name, namespace, ["sh", "-c", client_script(targets, tries=tries)], node=node)
+    command = ["sh", "-c", client_script(targets, tries=tries)]
+    return pod(name, namespace, command, node=node, labels=labels)
 
 
 def first_packet(name: str, namespace: str, address: str, *, node: str = "") -> dict[str, Any]:

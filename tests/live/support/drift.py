@@ -1,0 +1,71 @@
+"""A live Kubernetes object against the one that was asked for: every difference in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.sandbox.quantity import amount
+
+#: Parts of an object that say what it does; status and the server's own book-keeping do not.
+_PARTS = (
+    "spec",
+    "rules",
+    "roleRef",
+    "subjects",
+    "automountServiceAccountToken",
+    "data",
+    "webhooks",
+)
+#: Parts in which the server fills in defaults, so that more than asked for may be there.
+_DEFAULTED = ("Namespace",)
+
+
+def differences(asked: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
+    """What a live object has otherwise than asked for; empty if nothing."""
+    found = []
+    for field in ("labels", "annotations"):
+        wanted = asked["metadata"].get(field) or {}
+        there = live["metadata"].get(field) or {}
+        found += [
+            f"{field[:-1]} {key} is {there.get(key)!r}, not {value!r}"
+            for key, value in wanted.items()
+            if there.get(key) != value
+        ]
+    for part in _PARTS:
+        if part in asked or (part in live and asked["kind"] not in _DEFAULTED):
+            found += _compare(part, asked.get(part), live.get(part))
+    return found
+
+
+def _compare(path: str, asked: Any, live: Any) -> list[str]:
+    if isinstance(asked, Mapping) and isinstance(live, Mapping):
+        return [
+            fault
+            for key in sorted({*asked, *live})
+            for fault in _compare(f"{path}.{key}", asked.get(key), live.get(key))
+        ]
+    if _is_list(asked) and _is_list(live) and len(asked) == len(live):
+        return [
+            fault
+            for index, (one, other) in enumerate(zip(_sorted(asked), _sorted(live), strict=True))
+            for fault in _compare(f"{path}[{index}]", one, other)
+        ]
+    return [] if _same(asked, live) else [f"{path} is {live!r}, not {asked!r}"]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _sorted(values: Sequence[Any]) -> list[Any]:
+    return sorted(values, key=str) if all(isinstance(v, str) for v in values) else list(values)
+
+
+def _same(asked: Any, live: Any) -> bool:
+    if asked == live or (not asked and not live and asked is not False and live is not False):
+        return True
+    try:
+        return amount(str(asked)) == amount(str(live))  # 2000m is 2
+    except ValueError:
+        return False

@@ -1,0 +1,34 @@
+"""What the configuration asks for, as the pure parts of the library draw it."""
+
+from __future__ import annotations
+
+from infra.cluster import objects
+from infra.cluster.manifests import Manifest
+from infra.sandbox import blueprint
+from infra.sandbox.blueprint import Blueprint
+from tests.live.support.api import Api
+from tests.live.support.lab import Lab
+
+
+def kubernetes_version(api: Api) -> str:
+    """The cluster's own version, without the leading v."""
+    version: str = api.read("/version")["gitVersion"]
+    return version.removeprefix("v")
+
+
+def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
+    """Every configured sandbox by name."""
+    facts = blueprint.facts_of(lab.config, version)
+    return {spec.name: blueprint.draw(spec, facts) for spec in lab.config.sandboxes}
+
+
+def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
+    """Every object of the cluster's baseline by its title."""
+    return {title(found): found for found in objects.baseline(lab.name, version)}
+
+
+def title(manifest: Manifest) -> str:
+    """KIND/NAME, or KIND/NAMESPACE/NAME."""
+    metadata = manifest["metadata"]
+    parts = [manifest["kind"], metadata.get("namespace"), metadata["name"]]
+    return "/".join(part for part in parts if part)
