@@ -1,8 +1,8 @@
 """Which of Pulumi's own plugins are there, and which stand-ins are needed.
 
-Pulumi looks for a plugin on PATH and in the folder `plugins` of PULUMI_HOME (pulumi/pulumi:
-sdk/go/common/workspace/plugins.go). Each stand-in lies in a folder of its own, because the
-official language host may be there while the official provider is not.
+Pulumi looks for a plugin on PATH, beside its own program, and in the folder `plugins` of
+PULUMI_HOME (pulumi/pulumi: sdk/go/common/workspace/plugins.go). Each stand-in lies in a folder
+of its own, because the official language host may be there while the official provider is not.
 """
 
 from __future__ import annotations
@@ -44,9 +44,13 @@ def _installed_plugins() -> list[str]:
 
 
 def missing(search_path: str) -> list[StandIn]:
-    """The plugins that are neither on `search_path` nor in Pulumi's own plugin folder."""
+    """The plugins that Pulumi would not find: see the top of this module for where it looks."""
     ours = {str(stand_in.folder) for stand_in in STAND_INS}
-    others = os.pathsep.join(part for part in search_path.split(os.pathsep) if part not in ours)
+    parts = [part for part in search_path.split(os.pathsep) if part not in ours]
+    pulumi = shutil.which("pulumi", path=search_path)
+    if pulumi is not None:
+        parts.append(str(Path(pulumi).resolve().parent))
+    others = os.pathsep.join(parts)
     installed = _installed_plugins()
     return [
         stand_in

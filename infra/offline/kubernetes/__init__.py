@@ -1,0 +1,1 @@
+"""Kubernetes provider: server-side apply of any object of the pulumi-kubernetes SDK."""
