@@ -31,6 +31,9 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 _MANNER = ("connection", "timeoutSeconds", "checkOnRefresh")
 
 
+#: Inputs that no program gives.
+_COMPUTED = ("digest", "drift")
+
 #: Of all models here.
 _STRICT = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
@@ -90,11 +93,9 @@ class Playbook(ResourceType):
         old_outputs: dict[str, Any],
         news: dict[str, Any],
     ) -> Diff:
-        del id_
+        del id_, old_outputs
         changes = compare(_matter(old_inputs), _matter(news))
-        replaces = frozenset({"playbook"} & changes.keys())
-        live = frozenset({"drift"} if old_outputs.get("drift") else ())
-        return Diff({**changes, **dict.fromkeys(live, "update")}, replaces, live=live)
+        return Diff(changes, frozenset({"playbook"} & changes.keys()))
 
     def preview(self, news: dict[str, Any]) -> dict[str, Any]:
         unknown = properties.unknown_outputs("ok", "changed", "facts", "notApplied")
@@ -104,12 +105,19 @@ class Playbook(ResourceType):
         return Created(str(news["playbook"]), _run(news, timeout))
 
     def read(self, id_: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> Read | None:
+        """What the hosts are like. Drift stands among the inputs, where no program puts it, so
+        that the next diff sees it.
+        """
         del id_
         if not inputs.get("checkOnRefresh"):
             return Read(inputs, outputs)
         asked = _asked(inputs, self.default_timeout, check=True)
         outcome = playbooks.run(asked, progress=call.current().progress)
-        return Read(inputs, {**outputs, "drift": [str(task) for task in outcome.changed]})
+        drift = [str(task) for task in outcome.changed]
+        declared = {key: value for key, value in inputs.items() if key != "drift"}
+        return Read(
+            {**declared, "drift": drift} if drift else declared, {**outputs, "drift": drift}
+        )
 
     def update(
         self,
@@ -135,7 +143,7 @@ def _matter(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(inputs: dict[str, Any], timeout: float, *, check: bool = False) -> playbooks.Run:
     known = PlaybookInputs.model_validate(
-        {key: value for key, value in inputs.items() if key != "digest"}
+        {key: value for key, value in inputs.items() if key not in _COMPUTED}
     )
     return playbooks.Run(
         playbook=known.playbook,

@@ -45,8 +45,8 @@ class VaultObject(ResourceType):
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         del olds
         way_in = {key: value for key, value in news.items() if key == "connection"}
-        spec = {key: value for key, value in news.items() if key != "connection"}
-        first, second = properties.check(_WayIn, way_in), properties.check(self.kind.model, spec)
+        first = properties.check(_WayIn, way_in)
+        second = properties.check(self.kind.model, _without_connection(news))
         return Checked(first.inputs | second.inputs, [*first.failures, *second.failures])
 
     def diff(
@@ -78,7 +78,7 @@ class VaultObject(ResourceType):
                 next_step="write it into the program and run `pulumi up`: what is there already "
                 "and of the same nature is taken over.",
             )
-        live = self.kind.read(self._open(inputs), self._spec(inputs), outputs)
+        live = self.kind.read(self._open(inputs), self._recorded(inputs), outputs)
         if live is None:
             return None
         current = {"connection": inputs["connection"], **live.inputs}
@@ -105,13 +105,14 @@ class VaultObject(ResourceType):
         self, id_: str, inputs: dict[str, Any], outputs: dict[str, Any], *, timeout: float
     ) -> None:
         del id_, outputs, timeout
-        self.kind.delete(self._open(inputs), self._spec(inputs))
+        self.kind.delete(self._open(inputs), self._recorded(inputs))
 
-    def _spec(self, inputs: Mapping[str, Any]) -> Any:
-        """The kind's part of the inputs; live values need not be ones that a program may ask."""
-        return self.kind.model.model_validate(
-            {key: value for key, value in inputs.items() if key != "connection"}
-        )
+    def _spec(self, news: Mapping[str, Any]) -> Any:
+        return self.kind.model.model_validate(_without_connection(news))
+
+    def _recorded(self, inputs: Mapping[str, Any]) -> Any:
+        """The spec in state. After a refresh it may say what no program may ask for."""
+        return self.kind.model.model_construct(**_without_connection(inputs))
 
     def _open(self, inputs: Mapping[str, Any]) -> Vault:
         way_in = ConnectionInputs.model_validate(inputs["connection"])
@@ -120,6 +121,10 @@ class VaultObject(ResourceType):
                 way_in.address.rstrip("/"), Path(way_in.ca_certificate), Path(way_in.credentials)
             )
         )
+
+
+def _without_connection(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if key != "connection"}
 
 
 def _reachable(inputs: Mapping[str, Any]) -> dict[str, Any]:

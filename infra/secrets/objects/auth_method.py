@@ -32,7 +32,7 @@ class AuthMethod(Kind[AuthMethodSpec]):
             return None
         config = self._read_config(vault, spec)
         inputs = live_inputs(mount, spec.path) | {
-            "config": parameters.in_terms_of(spec.config, config, known.get("baseline", {}))
+            "config": parameters.in_terms_of(spec.config, config, known.get("baseline"))
         }
         outputs = {
             "accessor": mount["accessor"],

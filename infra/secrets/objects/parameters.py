@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic.functional_validators import AfterValidator
 
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 #: Settings that carry a secret, which has no place in a program or in state.
@@ -37,22 +38,26 @@ Parameters = Annotated[dict[str, Any], AfterValidator(_without_secrets)]
 
 
 def in_terms_of(
-    declared: Mapping[str, Any], live: Mapping[str, Any], baseline: Mapping[str, Any]
+    declared: Mapping[str, Any], live: Mapping[str, Any], baseline: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The live settings as the declaration would say them.
 
     A declared setting that still means the same keeps its declared form. A setting that was
-    not declared is shown only if it is no longer what it was (`baseline`): somebody set it.
+    not declared is shown only if it is no longer what Vault chose at first (`baseline`; None
+    before that is known): somebody set it. State keeps no empty values, so what the baseline
+    lacks was empty.
     """
     said = {
         key: value if equivalent(value, live[key]) else live[key]
         for key, value in declared.items()
         if key in live
     }
+    if baseline is None:
+        return said
     strayed = {
-        key: live[key]
-        for key, value in baseline.items()
-        if key not in declared and key in live and not equivalent(value, live[key])
+        key: value
+        for key, value in undeclared(declared, live).items()
+        if not equivalent(value, baseline.get(key))
     }
     return said | strayed
 
@@ -88,12 +93,12 @@ def _seconds(value: Any) -> float | str:
     if _is_number(value):
         return float(value)
     text = _text(value) or "0"
-    if re.fullmatch(r"[0-9.]+", text):
+    if re.fullmatch(_NUMBER, text):
         return float(text)
-    if not re.fullmatch(r"([0-9.]+[smhd])+", text):
+    if not re.fullmatch(rf"({_NUMBER}[smhd])+", text):
         return text
     return sum(
-        float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9.]+)([smhd])", text)
+        float(amount) * _UNITS[unit] for amount, unit in re.findall(rf"({_NUMBER})([smhd])", text)
     )
 
 

@@ -62,7 +62,7 @@ def read_parameters(
     live = vault.read(path)
     if live is None:
         return None
-    said = parameters.in_terms_of(spec.parameters, live, known.get("baseline", {}))
+    said = parameters.in_terms_of(spec.parameters, live, known.get("baseline"))
     return Live(
         {"mount": spec.mount, "name": spec.name, "parameters": said},
         {"baseline": parameters.undeclared(spec.parameters, live)},
