@@ -15,7 +15,20 @@ from tests.live.support.lab import Lab
 from tests.live.support.machines import output
 
 #: Private keys and credentials lie below these folders; certificates may be read by all.
-KEY_FOLDERS = ("/etc/ai-lab", "/etc/kubernetes", "/var/lib/kubelet/pki", "/etc/vault", "/etc/ssh")
+KEY_FOLDERS = (
+    "/etc/ai-lab",
+    "/etc/kms-plugin",
+    "/etc/kubernetes",
+    "/etc/ssh",
+    "/etc/vault.d",
+    "/var/lib/kubelet/pki",
+)
+#: Certificates of the lab's CA (kubelet, KMS plugin, Vault), by the machine's role.
+SERVICE_CERTIFICATES = {
+    "control-plane": ("/etc/ai-lab/pki/machine.crt", "/etc/kms-plugin/tls/client.crt"),
+    "vault": ("/etc/vault.d/tls/vault.crt",),
+    "worker": ("/etc/ai-lab/pki/machine.crt",),
+}
 SECRET_NAMES = ("*.key", "*key.pem", "*.conf", "approle.json", "init.json", "*-current.pem")
 
 
@@ -95,21 +108,23 @@ def test_the_kubelet_configuration_is_roots(machine: str, facts: dict[str, Facts
 
 @pytest.mark.check(id="hosts.pki", area="hosts")
 @pytest.mark.parametrize("machine", machines())
-def test_the_machine_certificate(machine: str, facts: dict[str, Facts], lab: Lab) -> None:
+def test_the_service_certificates(machine: str, facts: dict[str, Facts], lab: Lab) -> None:
     host = facts[machine].host
     spec = next(m for m in lab.config.machines if m.name == machine)
     authority = x509.load_pem_x509_certificate(lab.home.ca_certificate.read_bytes())
-    there = host.file("/etc/ai-lab/pki/ca.crt").content
-    assert x509.load_pem_x509_certificate(there) == authority, (
-        f"{machine} trusts another CA than this lab's. `./lab up` puts the right one there."
-    )
-    certificate = x509.load_pem_x509_certificate(host.file("/etc/ai-lab/pki/machine.crt").content)
-    names = {lab.node_name(spec), str(spec.address), "127.0.0.1", "localhost"}
-    faults = certificates.faults(certificate, authority, names=names)
-    assert not faults, (
-        f"the certificate of {machine}: {'; '.join(faults)}. "
-        "Remove /etc/ai-lab/pki/machine.crt there and run `./lab up --refresh`."
-    )
+    for file in map(Path, SERVICE_CERTIFICATES[spec.role]):
+        there = host.file(str(file.with_name("ca.crt"))).content
+        assert x509.load_pem_x509_certificate(there) == authority, (
+            f"{file.parent} on {machine} trusts another CA than this lab's. "
+            "`./lab up --refresh` puts the right one there."
+        )
+        certificate = x509.load_pem_x509_certificate(host.file(str(file)).content)
+        names = {lab.node_name(spec), str(spec.address), "127.0.0.1", "localhost"}
+        faults = certificates.faults(certificate, authority, names=names)
+        assert not faults, (
+            f"{file} on {machine}: {'; '.join(faults)}. "
+            "Remove it there and run `./lab up --refresh`."
+        )
 
 
 @pytest.mark.check(id="hosts.controller.files", area="hosts")
