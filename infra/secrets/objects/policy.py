@@ -45,16 +45,16 @@ class Policy(Kind[PolicySpec]):
         return spec.name
 
     def read(self, vault: Vault, spec: PolicySpec, known: Mapping[str, Any]) -> Live | None:
-        answer = vault.find(lambda client: client.sys.read_policy(spec.name))
+        answer = vault.find(lambda client: client.sys.read_acl_policy(spec.name))
         if answer is None:
             return None
-        return Live({"name": spec.name, "rules": normalise(answer["data"]["rules"])})
+        return Live({"name": spec.name, "rules": normalise(answer["data"]["policy"])})
 
     def delete(self, vault: Vault, spec: PolicySpec) -> None:
-        vault.call(lambda client: client.sys.delete_policy(spec.name))
+        vault.call(lambda client: client.sys.delete_acl_policy(spec.name))
 
     def _create(self, vault: Vault, spec: PolicySpec) -> None:
-        vault.call(lambda client: client.sys.create_or_update_policy(spec.name, spec.rules))
+        vault.call(lambda client: client.sys.create_or_update_acl_policy(spec.name, spec.rules))
 
     def _update(self, vault: Vault, old: Mapping[str, Any], spec: PolicySpec) -> None:
         self._create(vault, spec)
