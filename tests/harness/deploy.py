@@ -67,8 +67,10 @@ class Deployment:
     def by_urn(self, urn: str) -> Resource:
         return next(resource for resource in self.resources if resource.urn == urn)
 
-    def waits_for(self, resource: Resource) -> set[str]:
-        """Names of everything that is made before this resource, whatever way it says so."""
+    def waits_for(self, resource: Resource, token: str = "") -> set[str]:
+        """Names of everything (of that type) that is made before this resource, in whatever way
+        the program says so.
+        """
         known = {entry.urn: entry for entry in self.resources}
         found: set[str] = set()
         pending = [resource]
@@ -79,7 +81,7 @@ class Deployment:
                 if urn not in found:
                     found.add(urn)
                     pending.append(known[urn])
-        return {known[urn].name for urn in found}
+        return {known[urn].name for urn in found if token in ("", known[urn].type)}
 
 
 class _Provider(mocks.Mocks):
@@ -178,6 +180,8 @@ def deploy(
 def _one_thread() -> Iterator[ThreadPoolExecutor]:
     """Where the monitor works: one after the other, in a loop of its own that is closed."""
     loop = asyncio.new_event_loop()
-    with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(loop,)) as executor:
-        yield executor
-    loop.close()
+    try:
+        with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(loop,)) as one:
+            yield one
+    finally:
+        loop.close()

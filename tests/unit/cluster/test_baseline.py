@@ -1,0 +1,58 @@
+"""The baseline as Pulumi resources."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.cluster import kubernetes, objects
+from tests.harness.deploy import Deployment
+from tests.harness.local_lab import KUBERNETES, deploy_local
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    return deploy_local(monkeypatch)
+
+
+def test_it_declares_the_objects_and_nothing_else(deployment: Deployment) -> None:
+    (baseline,) = deployment.of_type("ailab:cluster:Baseline")
+    declared = {
+        entry.name: {key: value for key, value in entry.inputs.items() if value is not None}
+        for entry in deployment.resources
+        if entry.parent == baseline.urn
+    }
+    wanted = {
+        kubernetes.resource_name(manifest): manifest
+        for manifest in objects.baseline("local", KUBERNETES)
+    }
+    assert declared == wanted
+
+
+def test_dns_is_opened_before_its_namespace_is_closed(deployment: Deployment) -> None:
+    closing = deployment.named("kube-system/networkpolicy/default-deny")
+    assert {
+        "kube-system/networkpolicy/allow-dns-queries",
+        "kube-system/ciliumnetworkpolicy/allow-dns-to-api-server",
+    } <= deployment.waits_for(closing)
+
+
+def test_kubernetes_own_namespaces_are_never_deleted(deployment: Deployment) -> None:
+    kept = {entry.name for entry in deployment.resources if entry.retain_on_delete}
+    assert kept == {
+        "audit",
+        "namespace/default",
+        "namespace/kube-node-lease",
+        "namespace/kube-public",
+        "namespace/kube-system",
+    }
+
+
+def test_the_way_in_is_a_path_that_is_known_when_the_network_is_up(
+    deployment: Deployment,
+) -> None:
+    (provider,) = deployment.of_type("pulumi:providers:kubernetes")
+    assert provider.inputs == {"kubeconfig": "/lab-home/local/kubeconfig"}
+    assert "network" in deployment.waits_for(provider)
+    for entry in deployment.resources:
+        if entry.type.startswith("kubernetes:"):
+            assert entry.provider.startswith(provider.urn)
