@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any, Final
-
-import tenacity
+from typing import Any
 
 from infra.errors import KubernetesNotReady, KubernetesRefused, KubernetesUnreachable
 from infra.offline.kubernetes import objects
-from infra.offline.kubernetes.client import APPLY, Answer
+from infra.offline.kubernetes.client import Answer
 from infra.offline.kubernetes.cluster import Cluster, Session
 from infra.offline.kubernetes.discovery import Kind
 from infra.offline.kubernetes.drift import (
@@ -26,6 +23,7 @@ from infra.offline.kubernetes.drift import (
 from infra.offline.kubernetes.objects import Manifest, Token, metadata
 from infra.offline.kubernetes.readiness import WORKLOADS
 from infra.offline.kubernetes.waiting import Place, until_gone, until_ready
+from infra.offline.kubernetes.writing import Writer, find_kind, place_of
 from infra.plugins import (
     UNKNOWN,
     Change,
@@ -41,9 +39,6 @@ from infra.plugins import (
 )
 from infra.plugins.diffing import Path, changed_paths, property_path
 
-#: Seconds for what a new object needs (its namespace, its kind) and another resource brings.
-_SETTLING: Final = 30.0
-
 
 class KubernetesObject(ResourceType):
     """Every kind, or (for a `...Patch` type) some fields of an object that others own."""
@@ -51,6 +46,7 @@ class KubernetesObject(ResourceType):
     def __init__(self, cluster: Cluster, token: Token) -> None:
         self._cluster = cluster
         self._token = token
+        self._writer = Writer(patch=token.patch)
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> Checked:
         inputs = {"apiVersion": self._token.api_version, "kind": self._token.kind, **news}
@@ -109,7 +105,8 @@ class KubernetesObject(ResourceType):
         new: Manifest,
         old_outputs: dict[str, Any],
     ) -> Diff:
-        answer = self._apply(session, self._place(session, kind, new), new, dry_run=True)
+        place, settings = place_of(session, kind, new), self._cluster.settings
+        answer = self._writer.apply(session, place, new, settings, dry_run=True)
         if answer.status == 200:
             return Diff(_spelt(effective(changes, new, old_outputs, answer.body)))
         fixed = [field for field, message in answer.causes if is_immutable(message)]
@@ -126,9 +123,11 @@ class KubernetesObject(ResourceType):
     def _judge_preview(self, answer: Answer, new: Manifest) -> None:
         """A dry run that failed: fatal only if nothing in the same update can mend it.
 
-        The schema of a custom resource, a quota or a policy may change in the same update; the
-        schema of a built-in kind does not.
+        The schema of a custom resource, a quota or a policy may change in the same update, and
+        what is in the way of a replacement is deleted; the schema of a built-in kind stays.
         """
+        if any(is_immutable(message) for _field, message in answer.causes):
+            return
         built_in = "." not in new["apiVersion"] or "k8s.io/" in new["apiVersion"]
         refused = answer.refused(objects.describe(new))
         if answer.status in (400, 422) and built_in:
@@ -165,23 +164,20 @@ class KubernetesObject(ResourceType):
             kind = session.discovery.find(manifest["apiVersion"], manifest["kind"], patience=0)
             if kind is None:
                 return None
-            place = self._place(session, kind, manifest)
-            return self._apply(session, place, manifest, dry_run=True, patience=0)
+            place, settings = place_of(session, kind, manifest), self._cluster.settings
+            return self._writer.apply(session, place, manifest, settings, dry_run=True, patience=0)
         except KubernetesUnreachable as error:
             current().log(error.message, severity="debug")
             return None
 
     def create(self, news: dict[str, Any], *, timeout: float) -> Created:
         manifest = objects.to_manifest(news)
-        session = self._cluster.session()
-        kind = self._kind(session, manifest, seconds=min(timeout, _SETTLING))
-        place = self._place(session, kind, manifest)
-        self._claim(session, place, manifest)
-        answer = self._apply_new(session, place, manifest, seconds=min(timeout, _SETTLING))
-        if not answer.ok:
-            raise answer.refused(objects.describe(manifest, place.namespace))
+        session, settings = self._cluster.session(), self._cluster.settings
+        place = place_of(session, find_kind(session, manifest, timeout=timeout), manifest)
+        self._writer.claim(session, place, manifest, settings)
+        item = self._writer.apply_soon(session, place, manifest, settings, timeout=timeout)
         id_ = objects.join_id(place.namespace, place.name)
-        return Created(id_, self._ready(session, place, manifest, answer.body, id_, timeout))
+        return Created(id_, self._settled(session, place, item, id_, timeout))
 
     def update(
         self,
@@ -193,13 +189,10 @@ class KubernetesObject(ResourceType):
         timeout: float,
     ) -> dict[str, Any]:
         manifest = objects.to_manifest(news)
-        session = self._cluster.session()
-        kind = self._kind(session, manifest, seconds=min(timeout, _SETTLING))
-        place = self._place(session, kind, manifest)
-        answer = self._apply_new(session, place, manifest, seconds=min(timeout, _SETTLING))
-        if not answer.ok:
-            raise answer.refused(objects.describe(manifest, place.namespace))
-        return self._ready(session, place, manifest, answer.body, id_, timeout)
+        session, settings = self._cluster.session(), self._cluster.settings
+        place = place_of(session, find_kind(session, manifest, timeout=timeout), manifest)
+        item = self._writer.apply_soon(session, place, manifest, settings, timeout=timeout)
+        return self._settled(session, place, item, id_, timeout)
 
     def read(self, id_: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> Read | None:
         manifest = objects.to_manifest(inputs) or self._identity(id_)
@@ -236,7 +229,7 @@ class KubernetesObject(ResourceType):
         place = Place(kind, namespace, name)
         what = objects.describe(manifest, namespace)
         if self._token.patch:
-            answer = self._apply(session, place, self._identity(id_))
+            answer = self._writer.apply(session, place, self._identity(id_), self._cluster.settings)
         else:
             policy = "Foreground" if manifest["kind"] in WORKLOADS else "Background"
             options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
@@ -257,130 +250,16 @@ class KubernetesObject(ResourceType):
             "metadata": named,
         }
 
-    def _kind(self, session: Session, manifest: Manifest, *, seconds: float) -> Kind:
-        """Waits a little for a definition that another resource is bringing."""
-        call = current()
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda kind: kind is None),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_delay(seconds), tenacity.stop_when_event_set(call.cancelled)
-            ),
-            wait=tenacity.wait_fixed(1),
-            sleep=tenacity.sleep_using_event(call.cancelled),
-            retry_error_callback=lambda _state: None,
-        )
-        found = retrying(session.discovery.find, manifest["apiVersion"], manifest["kind"])
-        if found is None:
-            raise KubernetesRefused(
-                f"the API has no kind {manifest['kind']} in {manifest['apiVersion']}.",
-                next_step="correct apiVersion and kind, or depend on what defines the kind.",
-            )
-        return found
-
-    def _place(self, session: Session, kind: Kind, manifest: Manifest) -> Place:
-        namespace = metadata(manifest).get("namespace") or session.default_namespace
-        return Place(kind, namespace if kind.namespaced else None, metadata(manifest)["name"])
-
-    def _claim(self, session: Session, place: Place, manifest: Manifest) -> None:
-        """A new resource must not take over what something else made, nor later delete it.
-
-        What this very stack made and then lost (killed between the API and its state) is taken
-        up again; a patch wants an object that is there.
-        """
-        answer = session.api.request("GET", place.path)
-        what = objects.describe(manifest, place.namespace)
-        if self._token.patch:
-            if not answer.ok:
-                raise answer.refused(what)
-            return
-        if not answer.ok or self._cluster.settings.adopt:
-            return
-        managers = metadata(answer.body).get("managedFields") or []
-        if not any(
-            entry.get("manager") == self._manager() and entry.get("operation") == "Apply"
-            for entry in managers
-        ):
-            raise KubernetesRefused(
-                f"{what} exists already and was not made by this stack.",
-                next_step="import it (`pulumi import`), delete it, or give yours another name.",
-            )
-        current().log("taken up again: an interrupted operation had made it")
-
-    def _apply_new(
-        self, session: Session, place: Place, manifest: Manifest, *, seconds: float
-    ) -> Answer:
-        """Applies; waits a little for the namespace or service account that comes beside it."""
-        call = current()
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(_comes_beside),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_delay(seconds), tenacity.stop_when_event_set(call.cancelled)
-            ),
-            wait=tenacity.wait_fixed(0.5),
-            sleep=tenacity.sleep_using_event(call.cancelled),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
-        answer: Answer = retrying(self._apply, session, place, manifest)
-        return answer
-
-    def _apply(
-        self,
-        session: Session,
-        place: Place,
-        manifest: Manifest,
-        *,
-        dry_run: bool = False,
-        patience: float | None = None,
-    ) -> Answer:
-        # The program owns what it declares, whoever touched it since; a patch owns nothing.
-        force = not self._token.patch or self._cluster.settings.patch_force
-        if objects.annotation(manifest, objects.PATCH_FORCE) == "true":
-            force = True
-        params = {
-            "fieldManager": self._manager(),
-            "force": "true" if force else "false",
-            # A misspelt field of a policy must be refused, not ignored.
-            "fieldValidation": "Strict",
-        }
-        if dry_run:
-            params["dryRun"] = "All"
-        return session.api.request(
-            "PATCH", place.path, params=params, body=manifest, content_type=APPLY, patience=patience
-        )
-
-    def _manager(self) -> str:
-        """Who owns the fields: this stack; for a patch, this one resource."""
-        urn = current().urn
-        parts = urn.split("::")
-        stack = parts[0].removeprefix("urn:pulumi:")
-        owner = f"pulumi-{parts[1] if len(parts) > 1 else ''}-{stack}"[:100]
-        if self._token.patch:
-            return f"{owner}-{hashlib.sha256(urn.encode()).hexdigest()[:8]}"
-        return owner
-
-    def _ready(
-        self,
-        session: Session,
-        place: Place,
-        manifest: Manifest,
-        item: dict[str, Any],
-        id_: str,
-        timeout: float,
+    def _settled(
+        self, session: Session, place: Place, item: dict[str, Any], id_: str, timeout: float
     ) -> dict[str, Any]:
         """The outputs, once ready. From here on the object exists, whatever goes wrong."""
-        skip = self._token.patch or objects.annotation(manifest, objects.SKIP_AWAIT) == "true"
-        if skip:
+        if self._token.patch or objects.annotation(item, objects.SKIP_AWAIT) == "true":
             return objects.to_outputs(item)
         try:
             return objects.to_outputs(until_ready(session.api, place, item, seconds=timeout))
         except (KubernetesNotReady, KubernetesRefused, KubernetesUnreachable) as error:
             raise Incomplete(error, id=id_, outputs=objects.to_outputs(item)) from error
-
-
-def _comes_beside(answer: Answer) -> bool:
-    if answer.status == 404:
-        return True
-    return answer.status == 403 and "serviceaccount" in answer.message.lower().replace(" ", "")
 
 
 def _spelt(changes: dict[Path, Change]) -> dict[str, Change]:
