@@ -13,11 +13,25 @@ path "sys/audit/*"           { capabilities = ["create", "read", "update", "dele
 path "sys/audit-hash/*"      { capabilities = ["update"] }
 path "sys/internal/ui/mounts/*" { capabilities = ["read"] }
 
-path "transit/*"             { capabilities = ["create", "read", "update", "delete", "list"] }
-path "kv/*"                  { capabilities = ["create", "read", "update", "delete", "list"] }
-path "pki/*"                 { capabilities = ["create", "read", "update", "delete", "list"] }
-path "auth/jwt/*"            { capabilities = ["create", "read", "update", "delete", "list"] }
-path "auth/cert/*"           { capabilities = ["create", "read", "update", "delete", "list"] }
+# Keys are made, rotated and deleted, but nothing is encrypted or decrypted with them.
+path "transit/keys"          { capabilities = ["list"] }
+path "transit/keys/*"        { capabilities = ["create", "read", "update", "delete"] }
+# Secrets are put in place and removed, but not read back.
+path "kv/config"             { capabilities = ["create", "read", "update"] }
+path "kv/data/*"             { capabilities = ["create", "update"] }
+path "kv/metadata/*"         { capabilities = ["create", "read", "update", "delete", "list"] }
+# Roles say who may have which certificate; the lab itself takes none.
+path "pki/root/generate/*"   { capabilities = ["create", "update"] }
+path "pki/config/*"          { capabilities = ["create", "read", "update"] }
+path "pki/roles"             { capabilities = ["list"] }
+path "pki/roles/*"           { capabilities = ["create", "read", "update", "delete"] }
+path "auth/jwt/config"       { capabilities = ["create", "read", "update"] }
+path "auth/jwt/role"         { capabilities = ["list"] }
+path "auth/jwt/role/*"       { capabilities = ["create", "read", "update", "delete"] }
+path "auth/cert/config"      { capabilities = ["create", "read", "update"] }
+path "auth/cert/certs"       { capabilities = ["list"] }
+path "auth/cert/certs/*"     { capabilities = ["create", "read", "update", "delete"] }
+path "auth/approle/role"     { capabilities = ["list"] }
 path "auth/approle/role/*"   { capabilities = ["create", "read", "update", "delete", "list"] }
 
 # Its own way in, and the audit log of what it does, are out of its reach.
