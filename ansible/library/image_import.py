@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import tarfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,12 @@ options:
     suboptions:
       path: {description: The archive., type: path, required: true}
       sha256: {description: Its digest., type: str, required: true}
+  background:
+    description:
+      - Let the machine import by itself and do not wait. A later call without this option waits
+        for it, and makes good what did not come about.
+    type: bool
+    default: false
   socket:
     description: containerd's socket.
     type: path
@@ -44,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 imported:
-  description: Names of the images that were imported.
+  description: Names of the images that were imported, or will be.
   returned: always
   type: list
   elements: str
@@ -52,13 +61,15 @@ imported:
 
 _LABEL = "ai-lab.eu/archive"
 _PINNED = "io.cri-containerd.pinned=pinned"
+_LOCKS = Path("/run/lock")
 
 
 class Importer:
     """Talks to one containerd through ctr."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, *, background: bool) -> None:
         self._ctr = ["ctr", "--address", socket, "--namespace", "k8s.io", "images"]
+        self._background = background
 
     def present(self, digest: str) -> set[str]:
         """Names of images that came from the archive with this digest."""
@@ -71,15 +82,35 @@ class Importer:
         Raises:
             CommandError: the archive is not what it should be, or ctr failed.
         """
-        path = Path(archive["path"])
+        path, digest = Path(archive["path"]), archive["sha256"]
         names = tags(path)
-        if set(names) <= self.present(archive["sha256"]):
+        if set(names) <= self.present(digest):
             return []
-        if sha256(path) != archive["sha256"]:
-            raise CommandError(f"{path} does not have the digest {archive['sha256']}")
-        labels = [f"--label={_LABEL}={archive['sha256']}", f"--label={_PINNED}"]
-        run([*self._ctr, "import", "--local", *labels, str(path)], timeout=600)
+        command = [*self._ctr, "import", "--local"]
+        command += [f"--label={_LABEL}={digest}", f"--label={_PINNED}", str(path)]
+        if self._background:
+            unit = ["systemd-run", "--quiet", "--collect", f"--unit=image-import-{digest[:12]}"]
+            run([*unit, "flock", str(lock_file(digest)), *command])
+            return names
+        with locked(digest):
+            if set(names) <= self.present(digest):
+                return names
+            if sha256(path) != digest:
+                raise CommandError(f"{path} does not have the digest {digest}")
+            run(command, timeout=600)
         return names
+
+
+def lock_file(digest: str) -> Path:
+    return _LOCKS / f"image-import-{digest[:12]}"
+
+
+@contextmanager
+def locked(digest: str) -> Iterator[None]:
+    """One import of an archive at a time; waits for one in the background."""
+    with lock_file(digest).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def tags(path: Path) -> list[str]:
@@ -110,17 +141,15 @@ def main() -> None:
                     "sha256": {"type": "str", "required": True},
                 },
             },
+            "background": {"type": "bool", "default": False},
             "socket": {"type": "path", "default": "/run/containerd/containerd.sock"},
         },
     )
-    importer = Importer(module.params["socket"])
+    importer = Importer(module.params["socket"], background=module.params["background"])
     try:
         with ThreadPoolExecutor() as pool:
-            imported = [
-                name
-                for names in pool.map(importer.load, module.params["archives"])
-                for name in names
-            ]
+            loaded = pool.map(importer.load, module.params["archives"])
+            imported = [name for names in loaded for name in names]
     except CommandError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(imported), imported=imported)

@@ -109,7 +109,7 @@ class Kubeadm:
         self._with_config([_COMMANDS[self.state]], options)
 
     def _change(self) -> None:
-        for phase in (["control-plane", "all"], ["upload-config", "all"], ["addon", "coredns"]):
+        for phase in (["control-plane", "all"], ["upload-config", "all"]):
             self._with_config(["init", "phase", *phase], [])
 
     def _with_config(self, arguments: list[str], options: list[str]) -> None:
