@@ -126,6 +126,11 @@ class ImageBuildFailed(LabError):
     title = "an image could not be built"
 
 
+class ImagePushFailed(LabError):
+    code = "LAB-306"
+    title = "a registry did not take an image"
+
+
 class MachineFailed(LabError):
     code = "LAB-401"
     title = "a machine did not start or stop"

@@ -4,34 +4,25 @@ Nothing here knows machines or clusters. What the rest of the lab asks for:
 
 - `ensure` makes what is missing, `missing` names it;
 - `binary` and `version` are about programs that run on this host;
-- `artifacts` lists files for the lab's machines.
+- `artifacts` lists files for the lab's machines, `push` sends images to a registry.
 """
 
-from infra.toolchain.progress import PlainProgress, Progress, RichProgress, SilentProgress
-from infra.toolchain.resolve import (
-    Artifact,
-    artifacts,
-    binary,
-    ensure,
-    export,
-    missing,
-    rebuild_check,
-    status,
-    verify,
-    version,
-)
+from infra.toolchain.inspect import Checked, Status, export, missing, rebuild_check, status, verify
+from infra.toolchain.progress import Progress
+from infra.toolchain.publish import push
+from infra.toolchain.resolve import Artifact, artifacts, binary, ensure, version
 
 __all__ = [
     "Artifact",
-    "PlainProgress",
+    "Checked",
     "Progress",
-    "RichProgress",
-    "SilentProgress",
+    "Status",
     "artifacts",
     "binary",
     "ensure",
     "export",
     "missing",
+    "push",
     "rebuild_check",
     "status",
     "verify",

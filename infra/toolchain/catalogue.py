@@ -82,21 +82,31 @@ def artifact_files() -> dict[str, tuple[str, str]]:
     return files | {chart.NAME: (chart.NAME, chart.file_name(cilium))}
 
 
-def select(names: Iterable[str] | None) -> list[Product]:
-    """The products behind names of tools, binaries, images or charts, each after its needs.
+def named(names: Iterable[str] | None) -> frozenset[str]:
+    """Names of the products that names of products or binaries mean; None means all.
 
     Raises:
-        ToolUnknown: a name is none of these.
+        ToolUnknown: a name is neither.
     """
     known = products()
-    chosen: dict[str, Product] = {}
+    if names is None:
+        return frozenset(known)
+    return frozenset(name if name in known else owner(name).name for name in names)
 
-    def add(name: str) -> None:
-        product = known[name]
-        for need in product.needs:
-            add(need)
-        chosen.setdefault(name, product)
 
-    for name in known if names is None else names:
-        add(name if name in known else owner(name).name)
-    return list(chosen.values())
+def select(names: Iterable[str] | None) -> list[Product]:
+    """The products behind names, each after what it is made from.
+
+    Args:
+        names: see `named`.
+
+    Raises:
+        ToolUnknown: a name is neither a product nor a binary.
+    """
+    known = products()
+    wanted = named(names)
+    chosen = set(wanted)
+    for name in wanted:
+        chosen.update(known[name].needs)
+    # Tools come first in the catalogue, and only tools are needed by others.
+    return [product for name, product in known.items() if name in chosen]

@@ -45,7 +45,7 @@ def build(tool: Tool, shop: Workshop) -> None:
         raise shop.failure("there is no Go on PATH to build it with.")
     recipe = shop.work / "recipe"
     shutil.copytree(tool.recipe, recipe)
-    environment = _environment(tool, shop.work)
+    environment = _environment(tool, shop)
     if tool.source:
         copy_source(tool.source, tool.recipe, recipe / tool.source.folder, shop)
     for binary, package in tool.packages.items():
@@ -58,20 +58,25 @@ def build(tool: Tool, shop: Workshop) -> None:
         target.chmod(0o755)
 
 
-def _environment(tool: Tool, work: Path) -> Mapping[str, str]:
-    temporary = work / "tmp"
+def _environment(tool: Tool, shop: Workshop) -> Mapping[str, str]:
+    temporary = shop.work / "tmp"
     temporary.mkdir()
-    return os.environ | {
-        "CGO_ENABLED": "1" if tool.cgo else "0",
-        "GOTOOLCHAIN": "local",
-        # What is set for the user must not change the result.
-        "GOFLAGS": "-buildvcs=false",
-        "GOWORK": "off",
-        "GOEXPERIMENT": "",
-        "GOTMPDIR": str(temporary),
-        "TMPDIR": str(temporary),
-        "LC_ALL": "C.UTF-8",
-    }
+    cold = {"GOCACHE": str(shop.work / "compiled")} if shop.cold else {}
+    return (
+        os.environ
+        | cold
+        | {
+            "CGO_ENABLED": "1" if tool.cgo else "0",
+            "GOTOOLCHAIN": "local",
+            # What is set for the user must not change the result.
+            "GOFLAGS": "-buildvcs=false",
+            "GOWORK": "off",
+            "GOEXPERIMENT": "",
+            "GOTMPDIR": str(temporary),
+            "TMPDIR": str(temporary),
+            "LC_ALL": "C.UTF-8",
+        }
+    )
 
 
 def module_folder(module: str, version: str, recipe: Path, shop: Workshop) -> Path:

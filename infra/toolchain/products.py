@@ -30,6 +30,8 @@ class Workshop:
     work: Path
     log: TextIO
     progress: Progress
+    #: Compile everything anew instead of taking it from the compiler's own cache.
+    cold: bool = False
 
     def say(self, text: str) -> None:
         """Adds a line to the log and shows it."""

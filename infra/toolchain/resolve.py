@@ -6,18 +6,18 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from infra import paths
-from infra.errors import LabError, ToolMissing
+from infra.errors import ToolMissing
 from infra.toolchain import catalogue, mirror, store
 from infra.toolchain.products import Product, Stopwatch, Workshop
 from infra.toolchain.progress import Progress
 from infra.toolchain.recipes import Tool
+from infra.toolchain.store import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +30,11 @@ class Artifact:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a product is now."""
-
-    name: str
-    group: str
-    version: str
-    #: "path", "cache", "mirror" or "to build".
-    found: str
-    location: Path
-    bytes: int
-    #: Wall seconds that its build took; 0 where that is not known.
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Result of reading every byte of a product."""
-
-    name: str
-    error: LabError | None
-
-
 @cache
-def _answer(program: str, arguments: tuple[str, ...]) -> str:
+def _answer(command: tuple[str, ...]) -> str:
     try:
         return subprocess.run(
-            [program, *arguments], capture_output=True, text=True, check=False, timeout=30
+            command, capture_output=True, text=True, check=False, timeout=30
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -71,28 +48,38 @@ def _on_path(tool: Tool) -> Path | None:
     if not tool.path:
         return None
     own = paths.cache() / "tools"
-    search = os.pathsep.join(
-        folder
-        for folder in os.environ.get("PATH", "").split(os.pathsep)
-        if not Path(folder).is_relative_to(own)
-    )
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    search = os.pathsep.join(x for x in folders if not Path(x).is_relative_to(own))
     program = shutil.which(tool.path[0], path=search)
     if program is None:
         return None
-    match = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)\b", _answer(program, tool.path[1:]))
+    match = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)\b", _answer((program, *tool.path[1:])))
     wanted = tuple(int(part) for part in tool.version.split("."))
     found = tuple(int(part) for part in match.groups()) if match else ()
     fits = found[:2] == wanted[:2] and found >= wanted
     return Path(program) if fits else None
 
 
-def _tool(product: Product) -> Tool | None:
-    return catalogue.owner(product.files[0]) if product.group == "tools" else None
+def outside(product: Product) -> Path | None:
+    """The installed program that serves instead of a product of ours, if there is one."""
+    if product.group != "tools":
+        return None
+    return _on_path(catalogue.owner(product.name))
 
 
-def _outside(product: Product) -> Path | None:
-    tool = _tool(product)
-    return _on_path(tool) if tool else None
+def stored(product: Product) -> Manifest:
+    """The manifest of a product in the cache.
+
+    Raises:
+        ToolMissing: it is not there, or not whole.
+    """
+    manifest = store.read(product)
+    if manifest is None:
+        raise ToolMissing(
+            f"{product.name} {product.version} is not there yet.",
+            next_step=f"run `./lab toolchain build {product.name}`.",
+        )
+    return manifest
 
 
 def version(tool: str) -> str:
@@ -116,16 +103,8 @@ def binary(name: str) -> Path:
     if found is not None:
         return found
     product = catalogue.products()[tool.name]
-    if store.read(product) is None:
-        raise _missing(product)
+    stored(product)
     return product.folder / (name if name in tool.packages else product.files[0])
-
-
-def _missing(product: Product) -> ToolMissing:
-    return ToolMissing(
-        f"{product.name} {product.version} is not there yet.",
-        next_step=f"run `./lab toolchain build {product.name}`.",
-    )
 
 
 def artifacts() -> dict[str, Artifact]:
@@ -138,40 +117,9 @@ def artifacts() -> dict[str, Artifact]:
     found = {}
     for name, (owner, file) in catalogue.artifact_files().items():
         product = known[owner]
-        manifest = store.read(product)
-        if manifest is None:
-            raise _missing(product)
-        found[name] = Artifact(
-            product.folder / file, f"{product.relative}/{file}", manifest.files[file].sha256
-        )
+        digest = stored(product).files[file].sha256
+        found[name] = Artifact(product.folder / file, f"{product.relative}/{file}", digest)
     return found
-
-
-def missing() -> list[str]:
-    """Names of products that would have to be built, neither found nor offered by the mirror."""
-    return [entry.name for entry in status() if entry.found == "to build"]
-
-
-def status(names: Iterable[str] | None = None) -> list[Status]:
-    """Where each product is, without changing anything.
-
-    Raises:
-        ToolUnknown: a name is no tool, binary, image or chart.
-    """
-    return [_status(product) for product in catalogue.select(names)]
-
-
-def _status(product: Product) -> Status:
-    outside, manifest = _outside(product), store.read(product)
-    found, location, seconds = "to build", product.folder, 0.0
-    size = sum(stored.bytes for stored in manifest.files.values()) if manifest else 0
-    if outside is not None:
-        found, location = "path", outside
-    elif manifest is not None:
-        found, seconds = "cache", manifest.seconds
-    elif mirror.offers(product):
-        found = "mirror"
-    return Status(product.name, product.group, product.version, found, location, size, seconds)
 
 
 def ensure(names: Iterable[str] | None = None, *, progress: Progress, again: bool = False) -> None:
@@ -188,100 +136,35 @@ def ensure(names: Iterable[str] | None = None, *, progress: Progress, again: boo
         ToolCorrupt: the mirror's copy is damaged.
     """
     wanted = None if names is None else list(names)
-    replaced = {p.name for p in catalogue.select(wanted)} if again else set()
-    if wanted is not None and again:
-        replaced = {
-            name if name in catalogue.products() else catalogue.owner(name).name for name in wanted
-        }
+    anew = catalogue.named(wanted) if again else frozenset()
     for product in catalogue.select(wanted):
-        fresh = product.name in replaced
-        if not fresh and (_outside(product) is not None or store.read(product) is not None):
-            continue
-        with store.locked(product):
-            # Another process may have made it meanwhile.
-            if fresh or store.read(product) is None:
-                _obtain(product, progress)
-        store.remove_older(product)
+        _ensure(product, progress, anew=product.name in anew)
 
 
-def _obtain(product: Product, progress: Progress) -> None:
-    offered = mirror.offers(product)
-    progress.begin(
-        product.name,
-        f"fetching {product.version} from the mirror" if offered else f"building {product.version}",
-        product.log,
-    )
-    watch = Stopwatch()
-    failed = True
-    try:
-        store.build(
-            product,
-            progress,
-            lambda shop: mirror.fetch(product, shop) if offered else _make(product, shop),
-        )
-        failed = False
-    finally:
-        progress.end(product.name, watch.seconds, failed=failed)
+def _ensure(product: Product, progress: Progress, *, anew: bool) -> None:
+    if not anew and (outside(product) is not None or store.read(product) is not None):
+        return
+    with store.locked(product):
+        # Another process may have made it while this one waited.
+        if not anew and store.read(product) is not None:
+            return
+        offered = mirror.offers(product)
+        action = f"fetching {product.version}" if offered else f"building {product.version}"
+        progress.begin(product.name, action, product.log)
+        watch = Stopwatch()
+        failed = True
+        try:
+            store.build(
+                product,
+                progress,
+                lambda shop: mirror.fetch(product, shop) if offered else _make(product, shop),
+            )
+            failed = False
+        finally:
+            progress.end(product.name, watch.seconds, failed=failed)
 
 
 def _make(product: Product, shop: Workshop) -> float:
     watch = Stopwatch()
     product.make(shop)
     return watch.seconds
-
-
-def verify(names: Iterable[str] | None = None) -> list[Checked]:
-    """Reads every byte of what is in the cache and compares it with the manifests.
-
-    Raises:
-        ToolUnknown: a name is no tool, binary, image or chart.
-    """
-    return [_check(p) for p in catalogue.select(names) if _outside(p) is None]
-
-
-def _check(product: Product) -> Checked:
-    manifest = store.read(product)
-    try:
-        if manifest is None:
-            raise _missing(product)
-        store.check(product.folder, manifest)
-    except LabError as error:
-        return Checked(product.name, error)
-    return Checked(product.name, None)
-
-
-def export(target: Path) -> list[str]:
-    """Writes a mirror of everything; returns the names of what is in it.
-
-    Raises:
-        ToolMissing: something has not been made yet.
-        ToolCorrupt: something in the cache does not match its manifest.
-    """
-    everything = catalogue.select(None)
-    inside = [p for p in everything if store.read(p) is not None or _outside(p) is None]
-    target.mkdir(parents=True, exist_ok=True)
-    return [product.name for product in mirror.export(inside, catalogue.go(), target)]
-
-
-def rebuild_check(name: str, *, progress: Progress) -> dict[str, tuple[str, str]]:
-    """Builds a product twice in folders of its own; SHA-256 of both builds of each file.
-
-    The products in the cache are neither used nor changed.
-
-    Raises:
-        ToolUnknown: there is no such tool.
-        ToolBuildFailed: a build failed.
-    """
-    product = catalogue.select([name])[-1]
-    group = product.folder.parent
-    group.mkdir(parents=True, exist_ok=True)
-    sums: list[dict[str, str]] = []
-    for _ in range(2):
-        with tempfile.TemporaryDirectory(prefix=".check.", dir=group) as folder:
-            out, work = Path(folder) / "out", Path(folder) / "work"
-            out.mkdir()
-            work.mkdir()
-            with (Path(folder) / "log").open("w") as log:
-                product.make(Workshop(product.name, out, work, log, progress))
-            sums.append({file: store.sha256(out / file) for file in product.files})
-    return {file: (sums[0][file], sums[1][file]) for file in product.files}

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -168,12 +168,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def remove_older(product: Product) -> None:
-    """Removes other versions and digests of the product, which nothing refers to any more."""
-    pattern = f"{product.name}-[0-9]*-{'[0-9a-f]' * 12}"
-    for folder in product.folder.parent.glob(pattern):
-        if folder != product.folder:
-            with suppress(FileNotFoundError):
-                shutil.rmtree(folder)

@@ -1,0 +1,40 @@
+"""Where a registry is configured, images go there instead of onto every node."""
+
+from __future__ import annotations
+
+from infra.errors import ToolMissing
+from infra.toolchain import catalogue, registry, store
+from infra.toolchain.products import Stopwatch
+from infra.toolchain.progress import Progress
+
+
+def push(address: str, *, progress: Progress) -> list[str]:
+    """Pushes every image of the lab; returns the names that they have in the registry.
+
+    Args:
+        address: see `registry.push`.
+        progress: told about each archive.
+
+    Raises:
+        ToolMissing: an archive has not been made yet.
+        ImagePushFailed: the registry cannot be reached or refuses something.
+    """
+    pushed: list[str] = []
+    for product in catalogue.select(None):
+        if product.group != "images":
+            continue
+        if store.read(product) is None:
+            raise ToolMissing(
+                f"{product.name} is not there yet.", next_step="run `./lab toolchain build`."
+            )
+        progress.begin(product.name, f"pushing to {address}", product.log)
+        watch = Stopwatch()
+        failed = True
+        try:
+            names = registry.push(product.folder / product.files[0], address)
+            failed = False
+        finally:
+            progress.end(product.name, watch.seconds, failed=failed)
+        # Control plane and nodes share some images.
+        pushed += [name for name in names if name not in pushed]
+    return pushed
