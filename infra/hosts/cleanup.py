@@ -60,6 +60,7 @@ def sweep(lab: str) -> Leftovers:
     """Removes everything of the lab, state and keys included; returns what is still there."""
     for machine in _machines(lab):
         cgroups.kill(machine)
+        network.remove_link(f"vb-{machine}")
     for point in _mounts(lab):
         if os.path.ismount(point):
             run(["umount", point])

@@ -60,8 +60,13 @@ def remove_bridge(name: str) -> bool:
         return True
     if ports(name):
         return False
-    run(["ip", "link", "delete", name], check=False)
+    remove_link(name)
     return name not in links()
+
+
+def remove_link(name: str) -> None:
+    """Removes a link by its name or its alternative (long) name. Gone already is fine."""
+    run(["ip", "link", "delete", name], check=False)
 
 
 def ports(bridge: str) -> list[str]:

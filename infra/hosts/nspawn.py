@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from infra import paths
-from infra.hosts import base_image, cgroups, keys
+from infra.hosts import base_image, cgroups, keys, network
 from infra.hosts.commands import run
 
 #: Folders that cannot be on an overlay (overlay on overlay fails) or that must be fast.
@@ -177,6 +177,8 @@ def is_running(container: Container) -> bool:
 def stop(container: Container) -> None:
     """Kills the machine and takes its mounts and cgroups away; its files stay."""
     cgroups.kill(container.hostname)
+    # The kernel takes a dead machine's link away in its own time; the next one needs its name now.
+    network.remove_link(f"vb-{container.hostname}")
     unmount_root(container)
     cgroups.remove(container.hostname)
     for name in ("propagate", "unix-export"):
