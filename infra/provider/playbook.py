@@ -24,7 +24,6 @@ from infra.plugins.resource import Checked, Created, Diff, Failure, Read, Resour
 from infra.plugins.values import contains_unknown
 from infra.provider import properties, tokens
 
-AbsolutePath = Annotated[str, Field(pattern=r"^/")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 #: Inputs that say how to run, not what the hosts shall be: a change of them runs nothing.
@@ -52,9 +51,9 @@ class SshInputs(BaseModel):
     model_config = _STRICT
 
     user: Word = "root"
-    ssh_key: AbsolutePath
-    known_hosts: AbsolutePath
-    logs: AbsolutePath
+    ssh_key: properties.AbsolutePath
+    known_hosts: properties.AbsolutePath
+    logs: properties.AbsolutePath
 
 
 class PlaybookInputs(BaseModel):

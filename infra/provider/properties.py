@@ -10,12 +10,22 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from infra.plugins.diffing import property_path
 from infra.plugins.resource import Checked, Failure
 from infra.plugins.values import UNKNOWN, contains_unknown
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("must be an absolute path")
+    return value
+
+
+#: A path on this host; relative ones would depend on where the plugin was started.
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 
 
 def check(model: type[BaseModel], news: Mapping[str, Any]) -> Checked:

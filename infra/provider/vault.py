@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from infra.errors import PluginFailed
 from infra.plugins.diffing import compare
@@ -16,15 +17,19 @@ from infra.provider import properties, tokens
 from infra.secrets import objects
 from infra.secrets.client import Connection, Vault
 
-AbsolutePath = Annotated[str, Field(pattern=r"^/")]
+
+def _encrypted(address: str) -> str:
+    if not re.fullmatch(r"https://[^/]+/?", address):
+        raise ValueError("must be https://HOST:PORT; there is no plaintext path to Vault")
+    return address
 
 
 class ConnectionInputs(BaseModel, extra="forbid", frozen=True):
     """The way into Vault: an https address and the paths of two files."""
 
-    address: Annotated[str, Field(pattern=r"^https://[^/]+/?$")]
-    ca_certificate: Annotated[AbsolutePath, Field(alias="caCertificate")]
-    credentials: AbsolutePath
+    address: Annotated[str, AfterValidator(_encrypted)]
+    ca_certificate: Annotated[properties.AbsolutePath, Field(alias="caCertificate")]
+    credentials: properties.AbsolutePath
 
 
 class _WayIn(BaseModel):
