@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 #: Progress and everything else that is for people only; stdout is for results.
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False, soft_wrap=True)
 
 

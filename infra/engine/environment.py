@@ -34,7 +34,7 @@ def environment(stack: str) -> dict[str, str]:
         # Without the salt in the configuration file the one in the state is taken: the file is
         # in the repository, the salt belongs to one lab on one host.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "PULUMI_HOME": str(home.root / "pulumi"),
+        "PULUMI_HOME": str(_pulumi_home(home)),
         "PULUMI_PYTHON_CMD": str(Path(sys.prefix) / "bin" / "python"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "KUBECONFIG": str(home.kubeconfig),
@@ -112,7 +112,12 @@ def _programs(home: Home) -> Path:
 
 def stand_in_notice(stack: str) -> str | None:
     """One sentence if not all of Pulumi's own plugins are there; None if they are."""
-    return offline.notice(environment(stack)["PATH"])
+    found = environment(stack)
+    return offline.notice(found["PATH"], Path(found["PULUMI_HOME"]))
+
+
+def _pulumi_home(home: Home) -> Path:
+    return home.root / "pulumi"
 
 
 def _path(home: Home) -> str:
@@ -125,5 +130,7 @@ def _path(home: Home) -> str:
     host = os.environ.get("PATH", os.defpath).split(os.pathsep)
     entries = dict.fromkeys([*own, *host, str(_programs(home))])
     search_path = os.pathsep.join(entries)
-    stand_ins = dict.fromkeys(str(folder) for folder in offline.path_entries(search_path))
+    stand_ins = dict.fromkeys(
+        str(folder) for folder in offline.path_entries(search_path, _pulumi_home(home))
+    )
     return os.pathsep.join(entries | stand_ins)

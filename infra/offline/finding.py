@@ -37,21 +37,24 @@ STAND_INS = (
 )
 
 
-def _installed_plugins() -> list[str]:
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+def _installed_plugins(pulumi_home: Path | None) -> list[str]:
+    home = pulumi_home or Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     folder = home / "plugins"
     return [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
 
 
-def missing(search_path: str) -> list[StandIn]:
-    """The plugins that Pulumi would not find: see the top of this module for where it looks."""
+def missing(search_path: str, pulumi_home: Path | None = None) -> list[StandIn]:
+    """The plugins that Pulumi would not find: see the top of this module for where it looks.
+
+    `pulumi_home` is the PULUMI_HOME that it will have; None means this process's own.
+    """
     ours = {str(stand_in.folder) for stand_in in STAND_INS}
     parts = [part for part in search_path.split(os.pathsep) if part not in ours]
     pulumi = shutil.which("pulumi", path=search_path)
     if pulumi is not None:
         parts.append(str(Path(pulumi).resolve().parent))
     others = os.pathsep.join(parts)
-    installed = _installed_plugins()
+    installed = _installed_plugins(pulumi_home)
     return [
         stand_in
         for stand_in in STAND_INS
@@ -60,14 +63,14 @@ def missing(search_path: str) -> list[StandIn]:
     ]
 
 
-def path_entries(search_path: str) -> list[Path]:
+def path_entries(search_path: str, pulumi_home: Path | None = None) -> list[Path]:
     """Folders to put behind `search_path` so that `pulumi` finds every plugin the lab needs."""
-    return [stand_in.folder for stand_in in missing(search_path)]
+    return [stand_in.folder for stand_in in missing(search_path, pulumi_home)]
 
 
-def notice(search_path: str) -> str | None:
+def notice(search_path: str, pulumi_home: Path | None = None) -> str | None:
     """One sentence for the user about what stands in for what; None if nothing does."""
-    absent = missing(search_path)
+    absent = missing(search_path, pulumi_home)
     if not absent:
         return None
     names = " and ".join(f"{stand_in.what} ({stand_in.program})" for stand_in in absent)

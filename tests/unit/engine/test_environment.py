@@ -43,8 +43,9 @@ def test_programs_for_working_by_hand(fake_pulumi: FakePulumi, home: Home) -> No
 
 
 def test_stand_ins_are_told(fake_pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offline, "notice", lambda path: f"searched {path}")
-    assert stand_in_notice("local") == f"searched {environment('local')['PATH']}"
+    monkeypatch.setattr(offline, "notice", lambda path, home: f"searched {path} and {home}")
+    found = environment("local")
+    assert stand_in_notice("local") == f"searched {found['PATH']} and {found['PULUMI_HOME']}"
 
 
 def test_no_secret_is_in_the_environment(fake_pulumi: FakePulumi, home: Home) -> None:
