@@ -47,7 +47,7 @@ _ARTIFACTS = {
         "runc",
     ),
     "kms_plugin": ("vault-kms-plugin",),
-    "network": ("cilium-chart", "helm"),
+    "network": ("cilium-chart", "helm", "image-cilium", "image-probe"),
 }
 
 
@@ -219,18 +219,20 @@ def _secret_store(plan: _Plan, vault: sdk.Playbook) -> SecretStore:
 
 
 def _cluster(plan: _Plan, ready: Sequence[pulumi.Resource]) -> Cluster:
-    """Kubeadm on the control plane, then the workers, then the network over all of them."""
+    """Kubeadm on the control plane, then the workers join while the network comes up."""
     machine = plan.one("control-plane")
     only = ("control-plane",)
     kms = plan.run("kms_plugin", roles=only, goes_with=machine, after=ready)
     control_plane = plan.run("control_plane", roles=only, goes_with=machine, after=[kms])
     workers = plan.run("workers", roles=_CLUSTER, goes_with=machine, after=[control_plane])
-    network = plan.run("network", roles=_CLUSTER, goes_with=machine, after=[workers])
+    network = plan.run("network", roles=_CLUSTER, goes_with=machine, after=[control_plane])
     home = paths.Home(plan.lab.name)
     return Cluster(
         name=plan.lab.name,
-        # Unknown until the file is there, so that nothing reads it before.
-        kubeconfig=network.facts.apply(lambda _: str(home.kubeconfig)),
+        # Unknown until every node is on the network, so that nothing uses the cluster before.
+        kubeconfig=pulumi.Output.all(network.facts, workers.facts).apply(
+            lambda _: str(home.kubeconfig)
+        ),
         endpoint=control_plane.facts.apply(lambda facts: str(facts["control_plane_endpoint"])),
         service_account_keys=control_plane.facts.apply(
             lambda facts: [str(facts["service_account_public_key"])]

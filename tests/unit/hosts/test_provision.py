@@ -20,7 +20,7 @@ ORDER: dict[str, set[str]] = {
     "kms_plugin": {"container_runtime", "vault"},
     "control_plane": {"kms_plugin"},
     "workers": {"control_plane"},
-    "network": {"workers"},
+    "network": {"control_plane"},
 }
 HOSTS = {
     "preflight": {"local-control-plane", "local-worker", "local-vault"},
@@ -57,6 +57,13 @@ def test_the_control_plane_waits_for_its_key_in_vault(deployment: Deployment) ->
     assert {"kms-key", "kms-role", "kms-policy", "cert", "transit"} <= before
 
 
+def test_nothing_uses_the_cluster_before_every_node_is_on_the_network(
+    deployment: Deployment,
+) -> None:
+    (provider,) = deployment.of_type("pulumi:providers:kubernetes")
+    assert {"workers", "network"} <= deployment.waits_for(provider, PLAYBOOK)
+
+
 def test_each_playbook_runs_on_the_hosts_that_it_needs(deployment: Deployment) -> None:
     for name, inputs in playbooks(deployment).items():
         assert {host["name"] for host in inputs["hosts"]} == HOSTS[name]
@@ -82,7 +89,7 @@ def test_hosts_carry_their_groups_and_instances(deployment: Deployment) -> None:
         ("vault", {"vault"}),
         ("vault-kms-plugin", {"kms_plugin"}),
         ("runc", {"container_runtime"}),
-        ("image-cilium", {"container_runtime"}),
+        ("image-cilium", {"container_runtime", "network"}),
         ("cilium-chart", {"network"}),
     ],
 )
