@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -81,6 +80,9 @@ def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
 def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
     """Makes the lab what its configuration says.
 
+    Machines that are down or gone (the host was rebooted, say) are no special case: the provider
+    sees them as changed.
+
     Raises:
         LabError: see `preflight.require`, `toolchain.ensure` and `Stack.run`.
     """
@@ -98,31 +100,10 @@ def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
                 show.note(notice)
             for line in driver.recover():
                 show.note(line)
-            _adopt(driver, show)
         show.step("Deploying")
         result = driver.run(Operation.UP, *(["--refresh"] if refresh else []))
         phases = clock.phases | {phase.name: phase.seconds for phase in result.phases}
     return UpReport(result, round(time.monotonic() - begin, 3), phases, tuple(warnings))
-
-
-def _adopt(driver: Stack, show: Show) -> None:
-    """Brings the state and the machines together after a reboot of the host, or worse."""
-    known = {
-        resource["outputs"].get("name"): resource["urn"]
-        for resource in recovery.deployment(driver.home, driver.name).get("resources") or []
-        if resource["type"] == tokens.MACHINE and not resource.get("delete")
-    }
-    present = {state.args.name: state for state in machine.list_machines(driver.home)}
-    stopped = [s for name, s in present.items() if name in known and not s.running]
-    if stopped:
-        show.note(f"starting {', '.join(state.args.name for state in stopped)} again")
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda state: machine.start(state.args), stopped))
-    lost = [urn for name, urn in known.items() if name not in present]
-    if lost:
-        show.note(f"{len(lost)} machines are gone and will be made anew")
-        # Refreshing only these: the cluster that they carried cannot answer.
-        driver.run(Operation.REFRESH, *(word for urn in lost for word in ("--target", urn)))
 
 
 def preview(stack: str, show: Show, *, refresh: bool = False) -> Result:

@@ -39,11 +39,14 @@ class Diff:
     """What an update would change, by property path; empty means no change.
 
     `replaces` holds the paths (all of them in `changes`) that only a new resource can satisfy.
+    `live` holds those where the running system differs while the program does not: the display
+    then compares with the last known state instead of the last inputs.
     """
 
     changes: Mapping[str, Change] = field(default_factory=dict)
     replaces: frozenset[str] = frozenset()
     delete_before_replace: bool = False
+    live: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

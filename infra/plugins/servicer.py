@@ -237,7 +237,7 @@ def _diffed(diff: Diff) -> provider_pb2.DiffResponse:
         hasDetailedDiff=True,
         detailedDiff={
             path: provider_pb2.PropertyDiff(
-                kind=_KINDS[kind, path in diff.replaces], inputDiff=True
+                kind=_KINDS[kind, path in diff.replaces], inputDiff=path not in diff.live
             )
             for path, kind in diff.changes.items()
         },

@@ -110,32 +110,6 @@ def test_up(stack: FakeStack) -> None:
     assert {"note: ended 2 processes", "note: stand-ins are used"} <= set(show.lines)
 
 
-def test_up_starts_machines_that_are_down_and_forgets_lost_ones(
-    stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[str] = []
-    present = [state("worker", running=False), state("vault", last=11)]
-    monkeypatch.setattr(machine, "list_machines", lambda _: present)
-    monkeypatch.setattr(machine, "start", lambda args: started.append(args.name))
-    deployed(home, *map(machine_resource, ("worker", "vault", "control-plane")))
-    show = Recorder()
-    lifecycle.up("local", show)
-    assert started == ["worker"]
-    assert stack.asked == [
-        ("ensure",),
-        ("refresh", "--target", "urn:control-plane"),
-        ("up",),
-    ]
-
-
-def test_machines_that_no_state_knows_are_left_to_pulumi(
-    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker", running=False)])
-    lifecycle.up("local", Recorder())
-    assert stack.asked == [("ensure",), ("up",)]
-
-
 def test_preview(stack: FakeStack) -> None:
     lifecycle.preview("local", Recorder(), refresh=True)
     assert stack.asked == [("ensure",), ("preview", "--refresh")]
