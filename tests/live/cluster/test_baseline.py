@@ -99,7 +99,9 @@ def test_no_policy_that_the_lab_did_not_ask_for(api: Api) -> None:
 
 #: What each pod must be refused for.
 FORBIDDEN: dict[str, dict[str, Any]] = {
-    "privileged": {"container": {"securityContext": {"privileged": True}}},
+    "privileged": {
+        "container": {"securityContext": {"privileged": True, "allowPrivilegeEscalation": True}}
+    },
     "host-network": {"pod": {"hostNetwork": True}},
     "host-pid": {"pod": {"hostPID": True}},
     "host-path": {"pod": {"volumes": [{"name": "root", "hostPath": {"path": "/"}}]}},

@@ -11,7 +11,7 @@ import pytest
 
 from tests.live.support.isolation import Run, vault_target
 from tests.live.support.lab import current
-from tests.live.support.probes import Answer
+from tests.live.support.probes import Answer, ipv6_ways_out, usable_ipv6
 
 _LAB = current()
 _NODE_PORTS = {"control-plane": (22, 6443, 10250), "worker": (22, 10250), "vault": (22,)}
@@ -117,14 +117,25 @@ def test_names_of_the_cluster_only(isolation_run: Run) -> None:
 
 @pytest.mark.check(id="isolation.ipv6", area="isolation")
 def test_no_way_around_by_ipv6(isolation_run: Run) -> None:
-    """NetworkPolicies of an IPv4 cluster say nothing about IPv6; so there must be none."""
-    addresses = isolation_run.forbidden["ipv6.addresses"].text
-    outside = [word for word in addresses.split() if word in ("eth0", "net1")]
-    assert not outside, f"pods have IPv6 addresses: {addresses}. Disable IPv6 on the nodes."
+    """NetworkPolicies of an IPv4 cluster say nothing about IPv6; so there must be nothing there.
+
+    The kernel gives every link an address of its own (fe80::); what counts is that no neighbour
+    has one, that none answers, and that no route leads further.
+    """
+    usable = usable_ipv6(isolation_run.forbidden["ipv6.addresses"].text)
+    assert not usable, f"pods have IPv6 addresses ({usable}). Disable IPv6 on the nodes."
+    routes = ipv6_ways_out(isolation_run.forbidden["ipv6.routes"].text)
+    assert not routes, f"pods have IPv6 routes to {routes}. Disable IPv6 on the nodes."
     tries = {k: v for k, v in isolation_run.forbidden.items() if k.startswith("ipv6.neighbour")}
     assert tries, "no attempt by IPv6 was made."
-    open_ = [f"{name}: {answer.text}" for name, answer in tries.items() if answer.status == 0]
-    assert not open_, f"a pod reaches a neighbour by IPv6: {open_}."
+    reached = [
+        f"{name}: {answer.text}" for name, answer in tries.items() if answer.verdict != "blocked"
+    ]
+    assert not reached, f"a pod reaches a neighbour by IPv6: {reached}."
+    assert not isolation_run.node_ipv6, (
+        f"the worker has IPv6 addresses ({isolation_run.node_ipv6}), which no policy of an IPv4 "
+        "cluster guards. net.ipv6.conf.all.disable_ipv6 must be 1 there."
+    )
 
 
 @pytest.mark.check(id="isolation.first-packet", area="isolation")

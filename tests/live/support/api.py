@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +73,15 @@ class Api:
         """A merge patch."""
         kind = ("Content-Type", "application/merge-patch+json")
         return self._client.patch(path, json=body, params=query, headers=[*self._headers, kind])
+
+    def apply(self, path: str, body: Mapping[str, Any], *, manager: str) -> httpx.Response:
+        """A server-side apply that wins over other managers."""
+        return self._client.patch(
+            path,
+            content=json.dumps(body),
+            params={"fieldManager": manager, "force": "true"},
+            headers=[*self._headers, ("Content-Type", "application/apply-patch+yaml")],
+        )
 
     def delete(self, path: str, *, dry_run: bool = False) -> httpx.Response:
         """Deletes at once, without a grace period."""

@@ -35,6 +35,8 @@ class Run:
     control: dict[str, Answer]
     #: From the worker itself.
     node: dict[str, str]
+    #: IPv6 addresses of the worker's links; the probes try each.
+    node_ipv6: list[str]
     #: Exit statuses of the pods whose first act was to connect, and of their control.
     first_packets: dict[str, int]
     first_packet_control: int
@@ -123,6 +125,7 @@ class _Batch:
             self.make(manifest)
         addresses = {m["metadata"]["name"]: self._address(m) for m in servers}
         near, far, inside = (addresses[self._name(name)] for name in ("near", "far", "inside"))
+        node_ipv6 = self._link_local()
         targets = [
             Target("pod.same-node", "tcp", near, probes.PORT),
             Target("pod.other-node", "tcp", far, probes.PORT),
@@ -139,7 +142,7 @@ class _Batch:
             probes.client(
                 self._name("client"),
                 self.sandbox,
-                [*targets, same_sandbox, vault, *self._sandbox_only_targets()],
+                [*targets, same_sandbox, vault, *self._sandbox_only_targets(node_ipv6)],
                 node=worker,
             ),
             probes.client(
@@ -169,6 +172,7 @@ class _Batch:
             labelled=probes.parse(logs[self._name("labelled")]),
             control=probes.parse(logs[self._name("control")]),
             node=self._from_node(inside),
+            node_ipv6=node_ipv6,
             first_packets={m["metadata"]["name"]: ended[m["metadata"]["name"]][0] for m in first},
             first_packet_control=ended[self._name("first-control")][0],
             visitors={
@@ -195,7 +199,7 @@ class _Batch:
             ]
         return targets
 
-    def _sandbox_only_targets(self) -> list[Target]:
+    def _sandbox_only_targets(self, node_ipv6: list[str]) -> list[Target]:
         outside = self.outside
         return [
             Target("metadata", "tcp", listeners.METADATA, 80),
@@ -208,15 +212,15 @@ class _Batch:
             Target("ipv6.routes", "read", "/proc/net/ipv6_route"),
             *(
                 Target(f"ipv6.neighbour-{index}", "tcp", f"{address}%eth0", 22)
-                for index, address in enumerate(self._link_local())
+                # Without any address to try, the customary one of a router stands for all.
+                for index, address in enumerate(node_ipv6 or ["fe80::1"])
             ),
         ]
 
     def _link_local(self) -> list[str]:
-        """IPv6 addresses of the worker's links; every node of a link answers to fe80:: ones."""
+        """IPv6 addresses of the worker's links."""
         host = self.hosts[self.lab.worker.name]
-        found = node_probe.link_local(python(host, node_probe.SCRIPT, "link-local"))
-        return found or ["fe80::1"]
+        return node_probe.link_local(python(host, node_probe.SCRIPT, "link-local"))
 
     def _from_node(self, inside: str) -> dict[str, str]:
         """The controls that only a node may do, after the pods have finished."""
@@ -258,10 +262,10 @@ class _Batch:
             status: dict[str, Any] = self.make.api.read(location(manifest))["status"]
             return status
 
-        status = eventually(look, until=done, within=BATCH)
+        status = eventually(look, until=lambda got: done(got) or _hopeless(got), within=BATCH)
         name = manifest["metadata"]["name"]
         assert done(status), (
-            f"the probe pod {name} did not get ready within {BATCH} s: {_why(status)}. "
+            f"the probe pod {name} did not start or end within {BATCH} s: {_why(status)}. "
             f"See `kubectl -n {manifest['metadata']['namespace']} describe pod {name}`."
         )
         return status
@@ -270,6 +274,13 @@ class _Batch:
         answer = self.make.api.get(f"{location(manifest)}/log")
         assert answer.status_code == 200, f"the probe's log is not readable: {say(answer)}"
         return answer.text
+
+
+def _hopeless(status: dict[str, Any]) -> bool:
+    """The image is not on the node and cannot be fetched."""
+    states = [entry.get("state", {}) for entry in status.get("containerStatuses", [])]
+    reasons = {state.get("waiting", {}).get("reason", "") for state in states}
+    return bool(reasons & {"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"})
 
 
 def _why(status: dict[str, Any]) -> str:

@@ -95,6 +95,33 @@ def parse(log: str) -> dict[str, Answer]:
     return answers
 
 
+def usable_ipv6(table: str) -> list[str]:
+    """Addresses in /proc/net/if_inet6 (white space as it may be) beyond one link or host.
+
+    The scope of an address is its fourth field: 10 is the host itself, 20 is one link.
+    """
+    words = table.split()
+    rows = [words[start : start + 6] for start in range(0, len(words), 6)]
+    return [f"{row[0]} on {row[5]}" for row in rows if row[3] not in ("10", "20")]
+
+
+def ipv6_ways_out(table: str) -> list[str]:
+    """Destinations in /proc/net/ipv6_route beyond one link, multicast and the host itself.
+
+    A row has ten fields: destination, length, source, length, next hop, metric, references,
+    uses, flags, device. Flag 0x200 says that packets are refused.
+    """
+    words = table.split()
+    rows = [words[start : start + 10] for start in range(0, len(words), 10)]
+    return [
+        f"{row[0]}/{int(row[1], 16)} by {row[9]}"
+        for row in rows
+        if row[9] != "lo"
+        and not row[0].startswith(("fe80", "ff00"))
+        and not int(row[8], 16) & 0x200
+    ]
+
+
 def connections(server_log: str) -> list[str]:
     """Addresses that opened a connection to a probe server, data sent or not."""
     return [
@@ -128,7 +155,7 @@ def pod(
             {
                 "name": "probe",
                 "image": IMAGE,
-                "imagePullPolicy": "Never",
+                "imagePullPolicy": "IfNotPresent",
                 "command": list(command),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
