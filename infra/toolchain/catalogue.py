@@ -94,11 +94,12 @@ def named(names: Iterable[str] | None) -> frozenset[str]:
     return frozenset(name if name in known else owner(name).name for name in names)
 
 
-def select(names: Iterable[str] | None) -> list[Product]:
+def select(names: Iterable[str] | None, *, with_needs: bool = False) -> list[Product]:
     """The products behind names, each after what it is made from.
 
     Args:
         names: see `named`.
+        with_needs: also what they are made from.
 
     Raises:
         ToolUnknown: a name is neither a product nor a binary.
@@ -106,7 +107,7 @@ def select(names: Iterable[str] | None) -> list[Product]:
     known = products()
     wanted = named(names)
     chosen = set(wanted)
-    for name in wanted:
-        chosen.update(known[name].needs)
+    if with_needs:
+        chosen.update(need for name in wanted for need in known[name].needs)
     # Tools come first in the catalogue, and only tools are needed by others.
     return [product for name, product in known.items() if name in chosen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import partial
 
 from infra.toolchain import gobuild, tarball
@@ -38,7 +39,8 @@ def product(cilium: Tool) -> Product:
 def _make(cilium: Tool, shop: Workshop) -> None:
     module = gobuild.module_folder(_MODULE, f"v{cilium.version}", cilium.recipe, shop)
     entries = [
-        entry
+        # The module cache's own modes say nothing.
+        replace(entry, mode=0o644)
         for entry in tarball.folder_entries(module / _FOLDER, "cilium")
         if entry.path.rsplit("/", 1)[-1] not in _LEFT_OUT and entry.kind == "file"
     ]

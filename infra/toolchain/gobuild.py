@@ -16,7 +16,8 @@ from infra.toolchain.recipes import Edit, Source, Tool
 
 
 @cache
-def _version_of(program: str) -> str | None:
+def version_of(program: str) -> str | None:
+    """Version of one Go; None if it does not say. Remembered for the process's life."""
     shown = subprocess.run(
         [program, "env", "GOVERSION"],
         capture_output=True,
@@ -32,7 +33,7 @@ def _version_of(program: str) -> str | None:
 def go_version() -> str | None:
     """Version of the Go on PATH, such as 1.26.8; None if there is none."""
     program = shutil.which("go")
-    return _version_of(program) if program else None
+    return version_of(program) if program else None
 
 
 def build(tool: Tool, shop: Workshop) -> None:

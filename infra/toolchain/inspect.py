@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,10 +116,8 @@ def rebuild_check(name: str, *, progress: Progress) -> list[str]:
     watch = Stopwatch()
     failed = True
     try:
-        with tempfile.TemporaryDirectory(prefix=".check.", dir=product.folder.parent) as folder:
-            out, work = Path(folder) / "out", Path(folder) / "work"
-            out.mkdir()
-            work.mkdir()
+        with store.locked(product), store.workplace(product) as folder:
+            out, work = folder / "out", folder / "work"
             with log.open("w") as stream:
                 product.make(Workshop(product.name, out, work, stream, progress, cold=True))
             found = {file: store.sha256(out / file) for file in product.files}

@@ -31,7 +31,8 @@ class Artifact:
 
 
 @cache
-def _answer(command: tuple[str, ...]) -> str:
+def answer(command: tuple[str, ...]) -> str:
+    """What a program prints; nothing if it does not run. Remembered for the process's life."""
     try:
         return subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=30
@@ -53,7 +54,7 @@ def _on_path(tool: Tool) -> Path | None:
     program = shutil.which(tool.path[0], path=search)
     if program is None:
         return None
-    match = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)\b", _answer((program, *tool.path[1:])))
+    match = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)\b", answer((program, *tool.path[1:])))
     wanted = tuple(int(part) for part in tool.version.split("."))
     found = tuple(int(part) for part in match.groups()) if match else ()
     fits = found[:2] == wanted[:2] and found >= wanted
@@ -137,7 +138,7 @@ def ensure(names: Iterable[str] | None = None, *, progress: Progress, again: boo
     """
     wanted = None if names is None else list(names)
     anew = catalogue.named(wanted) if again else frozenset()
-    for product in catalogue.select(wanted):
+    for product in catalogue.select(wanted, with_needs=True):
         _ensure(product, progress, anew=product.name in anew)
 
 

@@ -104,6 +104,26 @@ def locked(product: Product) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def workplace(product: Product) -> Iterator[Path]:
+    """A temporary folder with empty folders `out` and `work`, on the cache's file system.
+
+    The caller holds the product's lock, so whatever an earlier, killed builder left is removed.
+    """
+    group = product.folder.parent
+    group.mkdir(parents=True, exist_ok=True)
+    product.log.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in group.glob(f".new.{product.name}.*"):
+        shutil.rmtree(leftover)
+    temporary = Path(tempfile.mkdtemp(prefix=f".new.{product.name}.", dir=group))
+    try:
+        for name in ("out", "work"):
+            (temporary / name).mkdir()
+        yield temporary
+    finally:
+        shutil.rmtree(temporary)
+
+
 def build(product: Product, progress: Progress, make: Callable[[Workshop], float]) -> Manifest:
     """Makes a product and puts it in its place. The caller holds its lock.
 
@@ -115,18 +135,10 @@ def build(product: Product, progress: Progress, make: Callable[[Workshop], float
     Raises:
         LabError: what `make` raises; nothing is left behind then.
     """
-    group = product.folder.parent
-    group.mkdir(parents=True, exist_ok=True)
-    product.log.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in group.glob(f".new.{product.name}.*"):
-        shutil.rmtree(leftover)
-    temporary = Path(tempfile.mkdtemp(prefix=f".new.{product.name}.", dir=group))
-    try:
-        out, work = temporary / "out", temporary / "work"
-        out.mkdir()
-        work.mkdir()
+    with workplace(product) as temporary:
+        out = temporary / "out"
         with product.log.open("w") as log:
-            seconds = make(Workshop(product.name, out, work, log, progress))
+            seconds = make(Workshop(product.name, out, temporary / "work", log, progress))
         manifest = _manifest(product, out, seconds)
         (out / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
         _flush(out)
@@ -134,9 +146,7 @@ def build(product: Product, progress: Progress, make: Callable[[Workshop], float
             # Something incomplete or asked to be replaced; it goes away with the temporary folder.
             product.folder.rename(temporary / "old")
         out.rename(product.folder)
-        _flush_folder(group)
-    finally:
-        shutil.rmtree(temporary)
+        _flush_folder(product.folder.parent)
     return manifest
 
 
