@@ -141,6 +141,7 @@ def inventory(asked: Run) -> dict[str, Any]:
     common = {
         "ansible_user": asked.ssh.user,
         "ansible_ssh_private_key_file": str(asked.ssh.key),
+        "ansible_host_key_checking": True,
         "ansible_ssh_common_args": " ".join(
             (
                 f"-o UserKnownHostsFile={asked.ssh.known_hosts}",
@@ -200,6 +201,8 @@ def _environment(folder: Path, root: Path) -> dict[str, str]:
         # One Python per machine for the whole run instead of one per task.
         "ANSIBLE_STRATEGY_PLUGINS": str(mitogen / "plugins" / "strategy"),
         "ANSIBLE_STRATEGY": "mitogen_linear",
+        # ansible-runner switches this off unless it is set, and Mitogen then trusts any host key.
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_NOCOWS": "1",
     }

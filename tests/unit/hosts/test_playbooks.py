@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -218,6 +219,35 @@ def test_the_inventory_demands_known_host_keys(root: Path) -> None:
     groups = document["all"]["children"]
     assert list(groups["workers"]["hosts"]) == ["one", "two"]
     assert list(groups["vault"]["hosts"]) == ["one"]
+
+
+@pytest.mark.parametrize("strategy", ["mitogen_linear", "linear"])
+def test_no_ssh_connection_trusts_an_unknown_host_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    """Judged by what ssh is really told: it takes the first value of an option."""
+    told, ssh = root / "told", root / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f'#!/bin/sh\n(printf "%s\\t" "$@"; echo) >> {told}\nexit 255\n')
+    ssh.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    environment = playbooks._environment
+
+    def with_strategy(*arguments: Path) -> dict[str, str]:
+        return environment(*arguments) | {"ANSIBLE_STRATEGY": strategy}
+
+    monkeypatch.setattr(playbooks, "_environment", with_strategy)
+    play = "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.command: 'true'}]}"
+    with pytest.raises(PlaybookFailed, match="failed on away"):
+        playbooks.run(asked(root, play, hosts=(Host("away", "192.0.2.1", ("x",)),)), root=root)
+    calls = [line for line in told.read_text().splitlines() if "192.0.2.1" in line]
+    assert calls
+    for call in calls:
+        options = [re.sub("[ =]", " ", word.removeprefix("-o")) for word in call.split("\t")]
+        checks = [option for option in options if option.startswith("StrictHostKeyChecking ")]
+        files = [option for option in options if "KnownHostsFile" in option]
+        assert checks[:1] == ["StrictHostKeyChecking yes"]
+        assert files[:1] == ["UserKnownHostsFile /known_hosts"]
 
 
 def test_files_of_a_run_are_private(root: Path, temporary: Path) -> None:
