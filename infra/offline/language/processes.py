@@ -10,6 +10,9 @@ from typing import IO, Literal
 
 Stream = Literal["stdout", "stderr"]
 
+#: Seconds that a child gets to end by itself; the engine gives us five.
+_PATIENCE = 2.0
+
 
 class Children:
     """Every child that runs, so that none outlives the host."""
@@ -52,10 +55,17 @@ class Children:
         return status
 
     def terminate(self) -> None:
-        """Ends every child."""
+        """Ends every child, and returns when they have ended."""
         with self._lock:
-            for process in self._running:
-                process.terminate()
+            running = list(self._running)
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def output(process: subprocess.Popen[bytes]) -> Iterator[tuple[Stream, bytes]]:
