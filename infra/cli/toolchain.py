@@ -68,6 +68,7 @@ def build(
 ) -> None:
     """Make what is missing: fetched from the mirror (LAB_MIRROR) or built from source.
 
+    Without names, the base image of local machines is made as well.
     The first time takes about 35 minutes on two cores. After a kill, run it again: what was
     compiled is kept. Logs are under the cache (~/.cache/ai-lab/logs).
 
@@ -78,9 +79,12 @@ def build(
     """
     from infra import toolchain
     from infra.cli.screen import Screen
+    from infra.hosts import base_image
 
     with Screen() as screen:
         toolchain.ensure(names, progress=screen, again=again)
+        if not names:
+            base_image.ensure(screen.step)
     list_(names, as_json)
 
 

@@ -81,10 +81,13 @@ def fetch(product: Product, shop: Workshop) -> float:
         ToolCorrupt: it is not what the index says.
     """
     folder, found = location(), index()
-    if folder is None or found is None:
-        raise ToolMissing("no mirror is named.", next_step="set LAB_MIRROR.")
+    if folder is None or found is None or product.relative not in found.manifests:
+        raise _damaged(product, "its index no longer lists it")
     origin = folder / product.relative
     shop.say(f"copying {origin}")
+    absent = [name for name in (MANIFEST, *product.files) if not (origin / name).is_file()]
+    if absent:
+        raise _damaged(product, f"{', '.join(absent)} is missing")
     if store.sha256(origin / MANIFEST) != found.manifests[product.relative]:
         raise _damaged(product, "its manifest differs from the index")
     manifest = Manifest.model_validate_json((origin / MANIFEST).read_bytes())

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra import paths
-from infra.errors import ToolCorrupt
+from infra.errors import ToolBuildFailed, ToolCorrupt
 from infra.toolchain.products import Product, Workshop
 from infra.toolchain.progress import Progress
 
@@ -133,20 +133,28 @@ def build(product: Product, progress: Progress, make: Callable[[Workshop], float
         make: writes the files and returns the seconds that it took, or would have taken.
 
     Raises:
+        ToolBuildFailed: the cache cannot be written to, or is full.
         LabError: what `make` raises; nothing is left behind then.
     """
-    with workplace(product) as temporary:
-        out = temporary / "out"
-        with product.log.open("w") as log:
-            seconds = make(Workshop(product.name, out, temporary / "work", log, progress))
-        manifest = _manifest(product, out, seconds)
-        (out / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-        _flush(out)
-        if product.folder.exists():
-            # Something incomplete or asked to be replaced; it goes away with the temporary folder.
-            product.folder.rename(temporary / "old")
-        out.rename(product.folder)
-        _flush_folder(product.folder.parent)
+    try:
+        with workplace(product) as temporary:
+            out = temporary / "out"
+            with product.log.open("w") as log:
+                seconds = make(Workshop(product.name, out, temporary / "work", log, progress))
+            manifest = _manifest(product, out, seconds)
+            (out / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+            _flush(out)
+            if product.folder.exists():
+                # Something incomplete or asked to be replaced; it goes with the temporary folder.
+                product.folder.rename(temporary / "old")
+            out.rename(product.folder)
+            _flush_folder(product.folder.parent)
+    except OSError as error:
+        raise ToolBuildFailed(
+            f"{product.name} could not be written: {error}.",
+            next_step=f"see that {paths.cache()} can be written to and has room, then run the "
+            "same command again.",
+        ) from error
     return manifest
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from infra import toolchain
 from infra.cli import main
+from infra.hosts import base_image
 from tests.unit.toolchain.conftest import Recorder, Site
 
 
@@ -36,6 +37,15 @@ def test_build_and_list(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert site.builds() == count + 1
     assert main.run(["toolchain", "list", "runc", "pause"]) == 0
     assert "to build" in capsys.readouterr().out
+
+
+def test_all_includes_the_base_image(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(base_image, "ensure", asked.append)
+    status, document = run(capsys, "build")
+    assert (status, len(document), len(asked)) == (0, 18, 1)
 
 
 def test_verify(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[str]) -> None:

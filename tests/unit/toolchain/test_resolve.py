@@ -8,6 +8,8 @@ import pytest
 from infra import paths, toolchain
 from infra.errors import ToolBuildFailed, ToolCorrupt, ToolMissing, ToolUnknown
 from infra.toolchain import catalogue, images
+from infra.toolchain import mirror as mirrors
+from infra.toolchain.products import Workshop
 from tests.unit.toolchain.conftest import Recorder, Site, forget
 
 
@@ -216,6 +218,19 @@ def test_a_damaged_mirror(site: Site, progress: Recorder, damaged: str) -> None:
         toolchain.ensure(["runc"], progress=progress)
     assert progress.ended[-1] == ("runc", True)
     assert found("runc") == "mirror"
+
+
+def test_a_mirror_that_lacks_a_file(site: Site, progress: Recorder) -> None:
+    folder = mirror(site, progress)
+    (folder / catalogue.products()["runc"].relative / "runc").unlink()
+    with pytest.raises(ToolCorrupt, match="runc is missing"):
+        toolchain.ensure(["runc"], progress=progress)
+
+
+def test_a_mirror_that_changes_meanwhile(site: Site, progress: Recorder, shop: Workshop) -> None:
+    product = catalogue.products()["runc"]
+    with pytest.raises(ToolCorrupt, match="no longer lists it"):
+        mirrors.fetch(product, shop)
 
 
 def test_what_the_mirror_has_not_is_built(site: Site, progress: Recorder) -> None:

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from infra.errors import ToolCorrupt
+from infra.errors import ToolBuildFailed, ToolCorrupt
 from infra.toolchain import catalogue, resolve, store
 from infra.toolchain.products import Product, Workshop
 from infra.toolchain.progress import Progress
@@ -96,6 +96,16 @@ def test_a_failed_build_leaves_nothing(site: Site, progress: Recorder) -> None:
 
     with pytest.raises(Exception, match="it broke"):
         build(product(half), progress)
+    assert names(site) == []
+
+
+def test_a_cache_that_cannot_be_written_to(site: Site, progress: Recorder) -> None:
+    def full(shop: Workshop) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ToolBuildFailed, match="No space left") as caught:
+        build(product(full), progress)
+    assert "has room" in caught.value.next_step
     assert names(site) == []
 
 
