@@ -23,6 +23,7 @@ _CILIUM_PACKAGES = (
     "bash",
     "clang-19",
     "coreutils",
+    "dash",
     "ethtool",
     "findutils",
     "grep",
