@@ -26,6 +26,11 @@ _OWN_FOLDER = Path(__file__).parent
 _INTRUSIVE = ("protections", "lifecycle")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the tests that take many minutes; `lab test --faults` selects them."""
+    config.addinivalue_line("markers", "slow: takes many minutes (faults during operations)")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves intrusive tests out of `pytest tests/live`, which is what `lab verify` runs."""
     named = [Path(word.split("::")[0]).resolve() for word in config.args]

@@ -1,0 +1,65 @@
+"""After a reboot of all machines everything is back by itself, within ninety seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from infra.hosts import machine
+from tests.live.support import machines, takeaway
+from tests.live.support.api import eventually
+from tests.live.support.lab import Lab
+from tests.live.support.verification import verify
+
+#: Seconds from the reboot until `lab verify` has passed.
+LIMIT = 90
+
+
+def power_cycle(lab: Lab) -> None:
+    """All machines at once, from outside."""
+    states = machine.list_machines(lab.home)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda state: machine.reboot(state.args), states))
+
+
+def reboot_from_inside(lab: Lab) -> None:
+    """`systemctl reboot` in every machine; returns when all have booted anew."""
+    with machines.connections(lab) as hosts:
+        before = {name: _boot(host) for name, host in hosts.items()}
+        for host in hosts.values():
+            # Later than the answer: the connection would end with another status else.
+            machines.output(host, "systemd-run", "--on-active=1s", "systemctl", "reboot")
+
+    def booted() -> bool:
+        try:
+            with machines.connections(lab) as hosts:
+                return all(_boot(host) != before[name] for name, host in hosts.items())
+        except RuntimeError:  # testinfra: SSH does not answer yet
+            return False
+
+    assert eventually(booted, until=bool, within=LIMIT, every=1), "a machine did not come back"
+
+
+def _boot(host: machines.Host) -> str:
+    """Changes with every boot; systemd-nspawn gives a container an id of its own."""
+    return machines.output(host, "cat", "/proc/sys/kernel/random/boot_id")
+
+
+@pytest.mark.parametrize("reboot", [power_cycle, reboot_from_inside])
+def test_everything_comes_back(reboot: Callable[[Lab], None], up: Lab) -> None:
+    assert verify(up.stack).ok
+    begin = time.monotonic()
+    reboot(up)
+    takeaway.wait_for_vault(up, within=LIMIT)
+    takeaway.wait_for_cluster(up, within=LIMIT)
+    ready = time.monotonic() - begin
+    after = verify(up.stack)
+    seconds = time.monotonic() - begin
+    assert after.ok, f"{seconds:.0f} s after the reboot these fail: {after.failed}"
+    assert seconds <= LIMIT, (
+        f"`lab verify` had passed {seconds:.0f} s after the reboot (ready after {ready:.0f} s), "
+        f"not within {LIMIT} s."
+    )
