@@ -15,12 +15,13 @@ module: cluster_ready
 short_description: Wait until nodes, network and DNS of a cluster work
 description:
   - Changes nothing. Waits for each node to be there and ready, for the workloads to be rolled out,
-    and for the cluster's DNS to answer on its service address.
+    and for the cluster's DNS to answer.
 options:
   nodes: {description: Names of the nodes., type: list, elements: str, default: []}
   workloads: {description: "Workloads in kube-system, such as daemonset/cilium.", type: list,
               elements: str, default: []}
-  dns: {description: Address of the cluster's DNS; empty asks none., type: str, default: ""}
+  pods: {description: Label selector of pods in kube-system to tell about., type: str, default: ""}
+  dns: {description: Address of a name server; empty asks none., type: str, default: ""}
   name: {description: Name to look up there., type: str,
          default: kubernetes.default.svc.cluster.local}
   timeout: {description: Seconds for everything together., type: int, default: 240}
@@ -41,6 +42,11 @@ waited:
   description: Seconds.
   returned: always
   type: float
+pods:
+  description: Running pods that the selector names (node, address).
+  returned: always
+  type: list
+  elements: dict
 """
 
 
@@ -89,6 +95,18 @@ class Waiter:
         lines = [line for line in shown.output.splitlines() if not line.endswith("true")]
         return "Not ready: " + ("; ".join(" ".join(line.split()) for line in lines) or "nothing")
 
+    def pods(self, selector: str) -> list[dict[str, str]]:
+        """Node and address of the running pods of kube-system with these labels."""
+        line = "{range .items[*]}{.spec.nodeName} {.status.podIP}{'\\n'}{end}"
+        result = self._call(
+            "get", "pods", "--namespace=kube-system", f"--selector={selector}",
+            "--field-selector=status.phase=Running", f"--output=jsonpath={line}",
+        )  # fmt: skip
+        return [
+            dict(zip(("node", "address"), words.split(), strict=True))
+            for words in result.output.splitlines()
+        ]
+
     def dns(self, server: str, name: str) -> None:
         """Waits until `server` resolves `name`.
 
@@ -118,8 +136,8 @@ def resolves(server: str, name: str) -> bool:
     return identifier == 0x1AB0 and flags & 0xF == 0 and answers > 0
 
 
-def wait(params: dict[str, Any]) -> None:
-    """Waits for everything that was asked for, in the order in which it comes about."""
+def wait(params: dict[str, Any]) -> list[dict[str, str]]:
+    """Waits for what was asked for, in the order in which it comes about; tells about the pods."""
     waiter = Waiter(params["kubeconfig"], params["timeout"])
     nodes = [f"node/{name}" for name in params["nodes"]]
     if nodes:
@@ -130,6 +148,7 @@ def wait(params: dict[str, Any]) -> None:
         waiter.kubectl("wait", "--for=condition=Ready", *nodes)
     if params["dns"]:
         waiter.dns(params["dns"], params["name"])
+    return waiter.pods(params["pods"]) if params["pods"] else []
 
 
 def main() -> None:
@@ -138,6 +157,7 @@ def main() -> None:
         argument_spec={
             "nodes": strings,
             "workloads": strings,
+            "pods": {"type": "str", "default": ""},
             "dns": {"type": "str", "default": ""},
             "name": {"type": "str", "default": "kubernetes.default.svc.cluster.local"},
             "timeout": {"type": "int", "default": 240},
@@ -147,10 +167,10 @@ def main() -> None:
     )
     start = time.monotonic()
     try:
-        wait(module.params)
+        pods = wait(module.params)
     except CommandError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, waited=round(time.monotonic() - start, 1))
+    module.exit_json(changed=False, waited=round(time.monotonic() - start, 1), pods=pods)
 
 
 if __name__ == "__main__":

@@ -98,12 +98,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     found = features()
-    faults = [
-        fault._asdict() for fault in look(module.params, own_kernel=found["owns_kernel"])
-    ]
-    module.exit_json(
-        changed=False, faults=faults, features=found, identity=checks.identity()
-    )
+    faults = [fault._asdict() for fault in look(module.params, own_kernel=found["owns_kernel"])]
+    module.exit_json(changed=False, faults=faults, features=found, identity=checks.identity())
 
 
 if __name__ == "__main__":
