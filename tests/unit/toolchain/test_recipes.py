@@ -21,6 +21,13 @@ def test_the_repositorys_own_catalogue() -> None:
     assert len(found.tools["vault"].source.edits) == 3
 
 
+def test_packages_that_builds_need_are_among_the_hosts() -> None:
+    lines = (recipes.root() / "debian-packages.txt").read_text().splitlines()
+    installed = {line.split()[0] for line in lines if line and not line.startswith("#")}
+    needed = {package for tool in recipes.load().tools.values() for package in tool.debian}
+    assert needed | {"mmdebstrap", "util-linux"} <= installed
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
