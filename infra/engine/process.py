@@ -42,12 +42,15 @@ class _Signals:
     """
 
     child: subprocess.Popen[bytes]
+    #: Gets a byte for each signal, so that the main loop can speak of it: a handler cannot.
+    wake: int
     received: int = 0
 
     def _forward(self, _number: int, _frame: FrameType | None) -> None:
         self.received += 1
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGINT)
+        os.write(self.wake, b".")
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -66,6 +69,7 @@ def run(
     environment: Mapping[str, str],
     folder: Path,
     on_event: Callable[[str], None] | None = None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Runs `command` to its end.
 
@@ -74,6 +78,7 @@ def run(
         environment: the child's whole environment.
         folder: where it runs.
         on_event: called with each line of the event log as soon as it is written.
+        on_stop: called when a signal has been handed on to the command.
     """
     with tempfile.TemporaryDirectory(prefix="lab-events-") as private:
         arguments = list(command)
@@ -85,7 +90,14 @@ def run(
             events = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             arguments += ["--event-log", str(fifo)]
         try:
-            return _run(arguments, environment, folder, events, on_event)
+            return _run(
+                arguments,
+                environment=environment,
+                folder=folder,
+                events=events,
+                on_event=on_event,
+                on_stop=on_stop,
+            )
         finally:
             if events >= 0:
                 os.close(events)
@@ -93,11 +105,14 @@ def run(
 
 def _run(
     arguments: Sequence[str],
+    *,
     environment: Mapping[str, str],
     folder: Path,
     events: int,
     on_event: Callable[[str], None] | None,
+    on_stop: Callable[[], None],
 ) -> Outcome:
+    woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     # setpriv: if this process is killed, the child is too, instead of working on unwatched.
     # A session of its own: Ctrl-C reaches it once, through us, and not a second time by the tty.
     with subprocess.Popen(
@@ -109,15 +124,23 @@ def _run(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     ) as child:
-        signals = _Signals(child)
-        with signals.handled():
-            output = _pump(child, events, on_event)
-            returncode = child.wait()
+        signals = _Signals(child, wake)
+        try:
+            with signals.handled():
+                output = _pump(child, events, on_event, woken, on_stop)
+                returncode = child.wait()
+        finally:
+            os.close(woken)
+            os.close(wake)
     return Outcome(returncode, output, interrupted=signals.received > 0)
 
 
 def _pump(
-    child: subprocess.Popen[bytes], events: int, on_event: Callable[[str], None] | None
+    child: subprocess.Popen[bytes],
+    events: int,
+    on_event: Callable[[str], None] | None,
+    woken: int,
+    on_stop: Callable[[], None],
 ) -> str:
     """Reads output and events until the child has ended and both are read empty.
 
@@ -135,7 +158,11 @@ def _pump(
             for line in lines.feed(data):
                 on_event(line)
 
-    sinks: dict[int, Callable[[bytes], None]] = {output: chunks.append}
+    def on_wake(data: bytes) -> None:
+        if data:
+            on_stop()
+
+    sinks: dict[int, Callable[[bytes], None]] = {output: chunks.append, woken: on_wake}
     if events >= 0:
         sinks[events] = on_events
     exit_watch = os.pidfd_open(child.pid)

@@ -14,7 +14,7 @@ from infra import config, paths, toolchain
 from infra.config import PROJECT
 from infra.engine import process, recovery
 from infra.engine.environment import make_private_files, operation_environment
-from infra.engine.events import Event, Phase, ResourceEvent, Timeline, parse
+from infra.engine.events import Diagnostic, Event, Phase, ResourceEvent, Timeline, parse
 from infra.errors import Interrupted, OperationStopped, PulumiFailed
 from infra.paths import Home
 
@@ -117,6 +117,7 @@ class Stack:
             environment=self._environment,
             folder=paths.REPOSITORY,
             on_event=receive,
+            on_stop=lambda: self.on_event(_STOPPING),
         )
         log = self._log(operation, outcome.output, timeline)
         if outcome.interrupted:
@@ -182,6 +183,11 @@ class Stack:
         file.write_text("\n".join([output.rstrip(), *said, ""]))
         file.chmod(0o600)
         return file
+
+
+_STOPPING = Diagnostic(
+    "warning", "stopping when the steps that run now are done; Ctrl-C again stops at once"
+)
 
 
 def _command(operation: Operation) -> str:

@@ -57,9 +57,11 @@ def test_signals_are_handed_on_as_sigint(tmp_path: Path, number: signal.Signals)
     before = signal.getsignal(number)
     watcher = threading.Thread(target=_signal_when, args=(ready, number))
     watcher.start()
-    outcome = run(["bash", "-c", script], tmp_path)
+    told: list[bool] = []
+    outcome = run(["bash", "-c", script], tmp_path, on_stop=lambda: told.append(True))
     watcher.join()
     assert outcome.interrupted
+    assert told == [True]
     assert outcome.returncode == 9
     assert signal.getsignal(number) is before
 

@@ -145,7 +145,8 @@ def test_a_failure_that_says_nothing(stack: Stack, fake_pulumi: FakePulumi) -> N
 
 def test_ctrl_c_stops_in_order(stack: Stack, fake_pulumi: FakePulumi) -> None:
     fake_pulumi.play(up={"events": MADE, "wait": True, "code": 255})
-    stack.on_event = lambda _: None
+    seen: list[Event] = []
+    stack.on_event = seen.append
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     begin = time.monotonic()
@@ -153,6 +154,7 @@ def test_ctrl_c_stops_in_order(stack: Stack, fake_pulumi: FakePulumi) -> None:
         stack.run(Operation.UP)
     timer.join()
     assert time.monotonic() - begin < 10
+    assert any("Ctrl-C again" in getattr(event, "message", "") for event in seen)
 
 
 def test_nothing_to_recover(stack: Stack) -> None:
