@@ -41,19 +41,17 @@ def compose(lab: LabConfig) -> None:
     )
     cluster, secret_store = ground.hosts.cluster, ground.hosts.secret_store
     login = ClusterLogin(lab.name, secret_store=secret_store, cluster=cluster)
-    provider = kubernetes.provider(cluster)
+    access = kubernetes.access(cluster)
     baseline = ClusterBaseline(
         lab.name,
         lab=lab.name,
         kubernetes_version=version,
-        cluster=cluster,
-        kubernetes_provider=provider,
+        access=access,
     )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(
             drawing,
-            cluster=cluster,
-            kubernetes_provider=provider,
+            access=access,
             secret_store=secret_store,
             vault_login=login.login,
             vault_engines=ground.hosts.vault_baseline,

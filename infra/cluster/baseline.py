@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pulumi
-import pulumi_kubernetes
 
-from infra.cluster import kubernetes, objects
+from infra.cluster import objects
+from infra.cluster.kubernetes import Access
 from infra.cluster.manifests import Manifest
-from infra.contracts import Cluster
 
 
 class ClusterBaseline(pulumi.ComponentResource):
@@ -19,31 +18,24 @@ class ClusterBaseline(pulumi.ComponentResource):
         *,
         lab: str,
         kubernetes_version: str,
-        cluster: Cluster,
-        kubernetes_provider: pulumi_kubernetes.Provider,
+        access: Access,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:cluster:Baseline", name, {}, opts)
-        self._carried = pulumi.ResourceOptions.merge(
-            kubernetes.carried_by(cluster),
-            pulumi.ResourceOptions(parent=self, provider=kubernetes_provider),
-        )
         before: dict[str, list[pulumi.Resource]] = {}
         for manifest in objects.baseline(lab, kubernetes_version):
             scope = manifest["metadata"].get("namespace", "")
-            made = kubernetes.apply(manifest, self._options(manifest, before.get(scope, [])))
+            # A namespace is not closed before it is opened: DNS must not stop meanwhile.
+            closes = manifest["kind"] == "NetworkPolicy" and not _opens_a_way(manifest)
+            made = access.apply(
+                manifest,
+                pulumi.ResourceOptions(
+                    parent=self, depends_on=before.get(scope, []) if closes else []
+                ),
+            )
             if _opens_a_way(manifest):
                 before.setdefault(scope, []).append(made)
         self.register_outputs({})
-
-    def _options(self, manifest: Manifest, opened: list[pulumi.Resource]) -> pulumi.ResourceOptions:
-        """Kubernetes' own namespaces outlive us, and are not closed before they are opened."""
-        own = pulumi.ResourceOptions()
-        if manifest["kind"] == "Namespace":
-            own.retain_on_delete = True
-        elif manifest["kind"] == "NetworkPolicy" and not _opens_a_way(manifest):
-            own.depends_on = opened
-        return pulumi.ResourceOptions.merge(self._carried, own)
 
 
 def _opens_a_way(manifest: Manifest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes
@@ -27,25 +28,52 @@ _TYPES: dict[tuple[str, str], Callable[..., pulumi.CustomResource]] = {
 }
 
 
-def provider(cluster: Cluster) -> pulumi_kubernetes.Provider:
-    """The way into the cluster; only the path of the kubeconfig is in state, not its content."""
-    return pulumi_kubernetes.Provider(
-        cluster.name,
-        kubeconfig=cluster.kubeconfig,
-        opts=pulumi.ResourceOptions(depends_on=[cluster.resource], deleted_with=cluster.resource),
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way into a cluster; only the path of the kubeconfig is in state, not its content.
+
+    `adopting` is for what Kubernetes makes by itself and we only change. For everything else an
+    object that is there already is somebody else's, and making ours must fail.
+    """
+
+    cluster: Cluster
+    own: pulumi_kubernetes.Provider
+    adopting: pulumi_kubernetes.Provider
+
+    def apply(self, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+        """Declares one object: it goes with the cluster, and is made anew with it."""
+        adopted = made_by_kubernetes(manifest)
+        carried = pulumi.ResourceOptions(
+            provider=self.adopting if adopted else self.own,
+            deleted_with=self.cluster.resource,
+            replacement_trigger=self.cluster.instance,
+            # Names are fixed: what is deleted after its replacement was made would be that one.
+            delete_before_replace=True,
+            retain_on_delete=adopted,
+        )
+        return _declare(manifest, pulumi.ResourceOptions.merge(carried, opts))
+
+
+def access(cluster: Cluster) -> Access:
+    """Declares the providers of a cluster."""
+    opts = pulumi.ResourceOptions(depends_on=[cluster.resource], deleted_with=cluster.resource)
+    return Access(
+        cluster,
+        own=pulumi_kubernetes.Provider(cluster.name, kubeconfig=cluster.kubeconfig, opts=opts),
+        adopting=pulumi_kubernetes.Provider(
+            f"{cluster.name}-adopting",
+            kubeconfig=cluster.kubeconfig,
+            upsert_existing_objects=True,
+            opts=opts,
+        ),
     )
 
 
-def carried_by(cluster: Cluster) -> pulumi.ResourceOptions:
-    """Options of everything in the cluster: it goes with it, and is made anew with it.
-
-    Deleting before replacing is needed because names are fixed: the copy that is deleted after
-    its replacement was made would be the replacement.
-    """
-    return pulumi.ResourceOptions(
-        deleted_with=cluster.resource,
-        replacement_trigger=cluster.instance,
-        delete_before_replace=True,
+def made_by_kubernetes(manifest: Manifest) -> bool:
+    """Whether every cluster has this object from the start, or every namespace."""
+    name = manifest["metadata"]["name"]
+    return (manifest["kind"], name) == ("ServiceAccount", "default") or (
+        manifest["kind"] == "Namespace" and (name == "default" or name.startswith("kube-"))
     )
 
 
@@ -56,8 +84,7 @@ def resource_name(manifest: Manifest) -> str:
     return "/".join(part for part in parts if part)
 
 
-def apply(manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
-    """Declares one object. An object that is there already is taken over (server-side apply)."""
+def _declare(manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     name = resource_name(manifest)
     make = _TYPES.get((manifest["apiVersion"], manifest["kind"]))
     content = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")}

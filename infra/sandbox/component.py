@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_kubernetes
 
-from infra.cluster import kubernetes
-from infra.contracts import Cluster, KeyRef, SecretStore
+from infra.cluster.kubernetes import Access
+from infra.contracts import KeyRef, SecretStore
 from infra.provider import sdk
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.identity import VaultObjects
@@ -34,8 +33,7 @@ class SandboxNamespace(pulumi.ComponentResource):
         self,
         blueprint: Blueprint,
         *,
-        cluster: Cluster,
-        kubernetes_provider: pulumi_kubernetes.Provider,
+        access: Access,
         secret_store: SecretStore,
         vault_login: pulumi.Resource,
         vault_engines: pulumi.Resource,
@@ -44,23 +42,18 @@ class SandboxNamespace(pulumi.ComponentResource):
         super().__init__("ailab:sandbox:SandboxNamespace", blueprint.spec.name, {}, opts)
         self.key = KeyRef(blueprint.vault.key.mount, blueprint.vault.key.name)
         self.kv_path = blueprint.vault.kv_path
-        carried = pulumi.ResourceOptions.merge(
-            kubernetes.carried_by(cluster),
-            pulumi.ResourceOptions(parent=self, provider=kubernetes_provider),
-        )
-        namespace = kubernetes.apply(blueprint.namespace, carried)
-        inside = _after(carried, [namespace])
-        walls = [kubernetes.apply(wall, inside) for wall in blueprint.walls]
-        in_vault = pulumi.ResourceOptions.merge(
-            store.carried_by(secret_store), pulumi.ResourceOptions(parent=self)
-        )
+        mine = pulumi.ResourceOptions(parent=self)
+        namespace = access.apply(blueprint.namespace, mine)
+        inside = _after(mine, [namespace])
+        walls = [access.apply(wall, inside) for wall in blueprint.walls]
+        in_vault = pulumi.ResourceOptions.merge(store.carried_by(secret_store), mine)
         walls += _vault_objects(
             blueprint.vault,
             store.connection(secret_store),
             _after(in_vault, [vault_engines]),
             vault_login,
         )
-        grants = [kubernetes.apply(grant, _after(inside, walls)) for grant in blueprint.grants]
+        grants = [access.apply(grant, _after(inside, walls)) for grant in blueprint.grants]
         self.namespace = pulumi.Output.all(*(grant.id for grant in grants)).apply(
             lambda _: str(blueprint.namespace["metadata"]["name"])
         )

@@ -36,23 +36,34 @@ def test_dns_is_opened_before_its_namespace_is_closed(deployment: Deployment) ->
     } <= deployment.waits_for(closing)
 
 
-def test_kubernetes_own_namespaces_are_never_deleted(deployment: Deployment) -> None:
-    kept = {entry.name for entry in deployment.resources if entry.retain_on_delete}
-    assert kept == {
-        "audit",
-        "namespace/default",
-        "namespace/kube-node-lease",
-        "namespace/kube-public",
-        "namespace/kube-system",
+def test_what_kubernetes_makes_itself_is_adopted_and_never_deleted(
+    deployment: Deployment,
+) -> None:
+    adopting = deployment.named("local-adopting", "pulumi:providers:kubernetes")
+    adopted = {
+        entry.name for entry in deployment.resources if entry.provider.startswith(adopting.urn)
     }
+    own = ("default", "kube-node-lease", "kube-public", "kube-system")
+    assert adopted == {
+        *(f"namespace/{name}" for name in own),
+        *(f"{name}/serviceaccount/default" for name in (*own, "sandbox-demo")),
+    }
+    kept = {entry.name for entry in deployment.resources if entry.retain_on_delete}
+    assert kept == adopted | {"audit"}
+
+
+def test_nothing_else_may_be_there_already(deployment: Deployment) -> None:
+    own, adopting = deployment.of_type("pulumi:providers:kubernetes")
+    assert own.inputs == {"kubeconfig": "/lab-home/local/kubeconfig"}
+    assert adopting.inputs == {**own.inputs, "upsertExistingObjects": "true"}
 
 
 def test_the_way_in_is_a_path_that_is_known_when_the_network_is_up(
     deployment: Deployment,
 ) -> None:
-    (provider,) = deployment.of_type("pulumi:providers:kubernetes")
-    assert provider.inputs == {"kubeconfig": "/lab-home/local/kubeconfig"}
-    assert "network" in deployment.waits_for(provider)
+    providers = deployment.of_type("pulumi:providers:kubernetes")
+    for provider in providers:
+        assert "network" in deployment.waits_for(provider)
     for entry in deployment.resources:
         if entry.type.startswith("kubernetes:"):
-            assert entry.provider.startswith(provider.urn)
+            assert entry.provider.startswith(tuple(provider.urn for provider in providers))

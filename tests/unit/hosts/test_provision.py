@@ -60,8 +60,8 @@ def test_the_control_plane_waits_for_its_key_in_vault(deployment: Deployment) ->
 def test_nothing_uses_the_cluster_before_every_node_is_on_the_network(
     deployment: Deployment,
 ) -> None:
-    (provider,) = deployment.of_type("pulumi:providers:kubernetes")
-    assert {"workers", "network"} <= deployment.waits_for(provider, PLAYBOOK)
+    for provider in deployment.of_type("pulumi:providers:kubernetes"):
+        assert {"workers", "network"} <= deployment.waits_for(provider, PLAYBOOK)
 
 
 def test_each_playbook_runs_on_the_hosts_that_it_needs(deployment: Deployment) -> None:
