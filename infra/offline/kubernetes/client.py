@@ -7,8 +7,7 @@ what a provider does next.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,23 +155,18 @@ class Api:
             raise Unanswered(answer.message)
         return answer
 
-    @contextmanager
-    def watch(self, path: str, params: Mapping[str, str]) -> Iterator[Iterator[dict[str, Any]]]:
-        """Events of a watch, until the server or the network ends it."""
+    def watch(self, path: str, params: Mapping[str, str]) -> Generator[dict[str, Any], None, None]:
+        """Events of a watch, until the server or the network ends it; close it when done."""
         try:
             with self._http.stream("GET", path, params={**params, "watch": "1"}) as response:
-                yield self._events(response)
+                for line in response.iter_lines():
+                    event = _object(line.encode())
+                    if event.get("type") == "ERROR" or "type" not in event:
+                        return
+                    yield event
         except httpx.TransportError as error:
             # The next ordinary request will say whether the server is gone, and for how long.
             current().log(f"a watch was cut off: {error}", severity="debug")
-
-    @staticmethod
-    def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
-        for line in response.iter_lines():
-            event = _object(line.encode())
-            if event.get("type") == "ERROR" or "type" not in event:
-                return
-            yield event
 
     def _waiting(self, state: tenacity.RetryCallState, seconds: float) -> str:
         left = max(0, round(seconds - (state.seconds_since_start or 0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,7 +74,7 @@ def _watch(
     }
     if item is not None and metadata(item).get("resourceVersion"):
         params["resourceVersion"] = str(metadata(item)["resourceVersion"])
-    with api.watch(place.kind.collection(place.namespace), params) as events:
+    with closing(api.watch(place.kind.collection(place.namespace), params)) as events:
         for event in events:
             item = None if event["type"] == "DELETED" else event.get("object")
             if settled(item):

@@ -104,12 +104,15 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         )
         # The engine ends a plugin by dropping this call.
         context.add_callback(process.terminate)
-        for name, chunk in output(process):
-            if name == "stdout":
-                yield language_pb2.RunPluginResponse(stdout=chunk)
-            else:
-                yield language_pb2.RunPluginResponse(stderr=chunk)
-        yield language_pb2.RunPluginResponse(exitcode=self._children.finish(process))
+        try:
+            for name, chunk in output(process):
+                if name == "stdout":
+                    yield language_pb2.RunPluginResponse(stdout=chunk)
+                else:
+                    yield language_pb2.RunPluginResponse(stderr=chunk)
+        finally:
+            status = self._children.finish(process)
+        yield language_pb2.RunPluginResponse(exitcode=status)
 
     def Cancel(  # noqa: N802
         self, request: empty_pb2.Empty, context: grpc.ServicerContext

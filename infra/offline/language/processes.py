@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,8 +74,9 @@ def output(process: subprocess.Popen[bytes]) -> Iterator[tuple[Stream, bytes]]:
     chunks: SimpleQueue[tuple[Stream, bytes]] = SimpleQueue()
 
     def pump(name: Stream, pipe: IO[bytes]) -> None:
-        while chunk := pipe.read1(65536):  # type: ignore[attr-defined] # a BufferedReader
-            chunks.put((name, chunk))
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 65536):
+                chunks.put((name, chunk))
         chunks.put((name, b""))
 
     assert process.stdout is not None  # noqa: S101 - both were asked for

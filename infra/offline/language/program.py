@@ -78,16 +78,20 @@ def run(request: language_pb2.RunRequest, engine: str) -> int:
     os.chdir(request.pwd or request.info.program_directory)
     # A failed program leaves futures behind that nobody will look at; that is no news.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    loop.set_default_executor(ThreadPoolExecutor(max_workers=64))
 
     def start() -> None:
         runpy.run_path(program, run_name="__main__")
 
-    task = loop.create_task(pulumi.runtime.run_in_stack(start))
-    loop.run_until_complete(asyncio.wait([task]))
-    error = task.exception()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=64))
+        task = loop.create_task(pulumi.runtime.run_in_stack(start))
+        loop.run_until_complete(asyncio.wait([task]))
+        error = task.exception()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     status = 0 if error is None else _tell(error, program)
     sys.stdout.flush()
     sys.stderr.flush()
