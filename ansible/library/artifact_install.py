@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.ailab_system import sha256
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_system import sha256
 
 DOCUMENTATION = r"""
 module: artifact_install
@@ -109,10 +110,8 @@ def _copy(artifact: dict[str, Any], path: Path, mode: int) -> None:
 
 def wanted(artifact: dict[str, Any]) -> bool:
     """Whether the artifact is not in place and its source is not here either."""
-    return (
-        sha256(Path(artifact["path"])) != artifact["sha256"]
-        and sha256(Path(artifact["source"])) != artifact["sha256"]
-    )
+    digests = {sha256(Path(artifact["path"])), sha256(Path(artifact["source"]))}
+    return artifact["sha256"] not in digests
 
 
 def main() -> None:

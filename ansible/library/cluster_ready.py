@@ -7,8 +7,9 @@ import struct
 import time
 from typing import Any
 
-from ansible.module_utils.ailab_system import CommandError, Result, attempt
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_system import CommandError, Result, attempt
 
 DOCUMENTATION = r"""
 module: cluster_ready
@@ -58,8 +59,9 @@ class Waiter:
         self._end = time.monotonic() + timeout
 
     @property
-    def left(self) -> int:
-        return max(1, int(self._end - time.monotonic()))
+    def left(self) -> float:
+        """Seconds until the time is over."""
+        return max(0.0, self._end - time.monotonic())
 
     def kubectl(self, *arguments: str) -> None:
         """Runs a kubectl command that waits by itself; again if the API server was away.
@@ -68,11 +70,11 @@ class Waiter:
             CommandError: the time is over.
         """
         while True:
-            limit = f"--timeout={self.left}s"
+            limit = f"--timeout={self.left + 0.1:.1f}s"
             result = self._call(*arguments, limit)
             if result.status == 0:
                 return
-            if self.left <= 1 or "timed out" in result.error:
+            if self.left <= 0 or "timed out" in result.error:
                 words = result.error.strip()[-300:]
                 raise CommandError(
                     f"`kubectl {' '.join(arguments)}` was not fulfilled in time: {words}. "
@@ -85,11 +87,15 @@ class Waiter:
 
     def held_up(self) -> str:
         """Pods of kube-system that are not ready, with their own words, for the error."""
+        get = ["get", "pods", "--namespace=kube-system", "--no-headers"]
         columns = "custom-columns=N:.metadata.name,P:.status.phase,R:.status.containerStatuses[*]"
         path = ".state.waiting.message"
         shown = attempt(
-            [*self._kubectl, "get", "pods", "-n", "kube-system", "--no-headers"]
-            + [f"--output={columns}{path},C:.status.containerStatuses[*].ready"],
+            [
+                *self._kubectl,
+                *get,
+                f"--output={columns}{path},C:.status.containerStatuses[*].ready",
+            ],
             timeout=15,
         )
         lines = [line for line in shown.output.splitlines() if not line.endswith("true")]
@@ -114,7 +120,7 @@ class Waiter:
             CommandError: the time is over.
         """
         while not resolves(server, name):
-            if self.left <= 1:
+            if self.left <= 0:
                 raise CommandError(
                     f"the cluster's DNS ({server}) does not answer. {self.held_up()}"
                 )
@@ -133,7 +139,7 @@ def resolves(server: str, name: str) -> bool:
         except OSError:
             return False
     identifier, flags, _, answers = struct.unpack_from(">HHHH", reply)
-    return identifier == 0x1AB0 and flags & 0xF == 0 and answers > 0
+    return bool(identifier == 0x1AB0 and flags & 0xF == 0 and answers > 0)
 
 
 def wait(params: dict[str, Any]) -> list[dict[str, str]]:

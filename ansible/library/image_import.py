@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.ailab_system import CommandError, run, sha256
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_system import CommandError, run, sha256
 
 DOCUMENTATION = r"""
 module: image_import

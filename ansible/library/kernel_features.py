@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.ailab_kernel import features
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_kernel import features
 
 DOCUMENTATION = r"""
 module: kernel_features

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.ailab_system import STATE, CommandError, run, write
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_system import STATE, CommandError, run, write
 
 DOCUMENTATION = r"""
 module: kubeadm

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible.module_utils import ailab_preflight as checks
 from ansible.module_utils.ailab_kernel import features
-from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: preflight_checks

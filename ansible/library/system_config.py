@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.ailab_system import STATE, CommandError, attempt, run, write
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible.module_utils.ailab_system import STATE, CommandError, attempt, run, write
 
 DOCUMENTATION = r"""
 module: system_config

@@ -161,7 +161,7 @@ def host_name(wanted: str) -> Iterator[Fault]:
 
 
 def swap(own_kernel: bool) -> Iterator[Fault]:
-    """A kubelet refuses to start beside swap; a machine without a kernel of its own sees others'."""
+    """A kubelet refuses swap; a machine that shares its kernel sees the swap of others."""
     if own_kernel and len(Path("/proc/swaps").read_text().splitlines()) > 1:
         yield Fault("swap", "has swap on", "`swapoff --all` and take it out of /etc/fstab")
 

@@ -1,0 +1,93 @@
+"""kubeadm: what a killed run left is reset, what succeeded is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.ansible_library import kubeadm, system
+from tests.unit.ansible.conftest import Programs
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(kubeadm, "STATE", tmp_path / "state")
+    monkeypatch.setattr(kubeadm, "_KUBERNETES", tmp_path / "kubernetes")
+    monkeypatch.setattr(kubeadm, "_CONFIG", tmp_path / "run" / "kubeadm.yaml")
+    monkeypatch.setattr(kubeadm, "_DISCOVERY", tmp_path / "run" / "discovery.conf")
+    monkeypatch.setattr(kubeadm, "_CGROUP_V2", tmp_path / "none")
+    monkeypatch.setattr(kubeadm, "_LEFTOVERS", (f"{tmp_path}/kubernetes/*.conf",))
+    (tmp_path / "kubernetes").mkdir()
+    return tmp_path
+
+
+def succeed(folder: Path, programs: Programs) -> None:
+    conf = folder / "kubernetes"
+    programs.add("kubeadm", f"touch {conf}/admin.conf {conf}/kubelet.conf")
+
+
+def test_initialised_once(folder: Path, programs: Programs) -> None:
+    succeed(folder, programs)
+    control_plane = kubeadm.Kubeadm("initialised", "kind: One", "")
+    assert control_plane.bring()
+    assert not kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert [call.split()[1] for call in programs.calls] == ["init"]
+    assert list((folder / "run").iterdir()) == []
+
+
+def test_half_done_is_reset_first(folder: Path, programs: Programs) -> None:
+    (folder / "kubernetes" / "admin.conf").touch()
+    succeed(folder, programs)
+    assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert [call.split()[1] for call in programs.calls] == ["reset", "init"]
+
+
+def test_a_marker_without_the_proof_is_not_believed(folder: Path, programs: Programs) -> None:
+    succeed(folder, programs)
+    kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    (folder / "kubernetes" / "admin.conf").unlink()
+    assert not kubeadm.Kubeadm("initialised", "kind: One", "").done()
+
+
+def test_a_failure_leaves_no_marker_and_no_configuration(folder: Path, programs: Programs) -> None:
+    programs.add("kubeadm", "echo no room >&2; exit 1")
+    with pytest.raises(system.CommandError, match="no room"):
+        kubeadm.Kubeadm("joined", "kind: One", "token").bring()
+    assert not (folder / "state").exists()
+    assert list((folder / "run").iterdir()) == []
+
+
+def test_a_changed_configuration_rewrites_the_static_pods(folder: Path, programs: Programs) -> None:
+    succeed(folder, programs)
+    kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert kubeadm.Kubeadm("initialised", "kind: Two", "").bring()
+    phases = [call.split(" --")[0] for call in programs.calls[1:]]
+    assert phases == [
+        "kubeadm init phase control-plane all",
+        "kubeadm init phase upload-config all",
+    ]
+
+
+def test_a_worker_does_not_care_about_another_token(folder: Path, programs: Programs) -> None:
+    succeed(folder, programs)
+    assert kubeadm.Kubeadm("joined", "kind: One", "token one").bring()
+    assert not kubeadm.Kubeadm("joined", "kind: One", "token two").bring()
+
+
+def test_only_cgroup_v1_excuses_a_check(
+    folder: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed(folder, programs)
+    kubeadm.Kubeadm("joined", "", "").bring()
+    assert programs.calls[-1].endswith("--ignore-preflight-errors=SystemVerification")
+    monkeypatch.setattr(kubeadm, "_CGROUP_V2", folder)
+    (folder / "state" / "kubeadm-joined.json").unlink()
+    kubeadm.Kubeadm("joined", "", "").bring()
+    assert "ignore" not in programs.calls[-1]
+
+
+def test_the_token_is_private_while_it_is_there(folder: Path, programs: Programs) -> None:
+    programs.add("kubeadm", f"stat -c %a {folder}/run/discovery.conf >{folder}/mode")
+    kubeadm.Kubeadm("joined", "", "token").bring()
+    assert (folder / "mode").read_text() == "600\n"
