@@ -116,6 +116,8 @@ def _escalations(namespace: str, sandbox: str) -> dict[str, dict[str, Any]]:
     }
     nodeport = probes.service("open", namespace, "any")
     nodeport["spec"]["type"] = "NodePort"
+    takeover = probes.service("takeover", namespace, "any")
+    takeover["spec"]["externalIPs"] = [str(current().vault.address)]
     privileged = probes.server("privileged", namespace)
     privileged["spec"]["hostNetwork"] = True
     elsewhere = probes.server("elsewhere", "kube-system")
@@ -123,6 +125,7 @@ def _escalations(namespace: str, sandbox: str) -> dict[str, dict[str, Any]]:
         "bind itself a wider role": binding,
         "open the network": policy,
         "open a port on the nodes": nodeport,
+        "take over Vault's address (CVE-2020-8554)": takeover,
         "use the node's network": privileged,
         "make a pod in kube-system": elsewhere,
     }

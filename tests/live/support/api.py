@@ -46,7 +46,12 @@ class Api:
         self._headers = list(headers)
 
     def get(self, path: str, **query: str) -> httpx.Response:
-        return self._client.get(path, params=query, headers=self._headers)
+        """Reads; an API server that is still filling its caches (429) is waited for."""
+        return eventually(
+            lambda: self._client.get(path, params=query, headers=self._headers),
+            until=lambda answer: answer.status_code != 429,
+            within=15,
+        )
 
     def items(self, path: str, **query: str) -> list[dict[str, Any]]:
         """A list that must be readable."""

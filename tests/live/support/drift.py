@@ -51,6 +51,12 @@ def _compare(path: str, asked: Any, live: Any) -> list[str]:
             for index, (one, other) in enumerate(zip(_sorted(asked), _sorted(live), strict=True))
             for fault in _compare(f"{path}[{index}]", one, other)
         ]
+    if _is_list(asked) and _is_list(live):
+        more = [entry for entry in live if entry not in asked]
+        less = [entry for entry in asked if entry not in live]
+        return [f"{path} has {more} besides" for _ in more[:1]] + [
+            f"{path} lacks {less}" for _ in less[:1]
+        ]
     return [] if _same(asked, live) else [f"{path} is {live!r}, not {asked!r}"]
 
 

@@ -11,7 +11,10 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import httpx
 
 from infra.naming import SANDBOX_SERVICE_ACCOUNT, sandbox_namespace
 from tests.live.support import root_token
@@ -19,6 +22,7 @@ from tests.live.support.api import Api, administrator, eventually, say
 from tests.live.support.facts import MANIFESTS
 from tests.live.support.lab import Lab
 from tests.live.support.machines import Host, output
+from tests.live.support.vault import caller
 
 #: Seconds until a component that was started anew must answer.
 RESTART = 120
@@ -93,8 +97,14 @@ def policy_deleted(world: World) -> Any:
     return _deleted(world, f"{base}/default-deny")
 
 
-def quota_removed(world: World) -> Any:
-    return _deleted(world, f"/api/v1/namespaces/{world.sandbox}/resourcequotas/sandbox")
+@contextmanager
+def quota_removed(world: World) -> Iterator[None]:
+    path = f"/api/v1/namespaces/{world.sandbox}/resourcequotas/sandbox"
+    with _deleted(world, path):
+        yield
+    # A quota holds only once a controller has counted what is there.
+    with administrator(world.lab.home.kubeconfig) as api:
+        eventually(lambda: api.read(path).get("status", {}).get("hard"), until=bool, within=RESTART)
 
 
 def limits_removed(world: World) -> Any:
@@ -173,8 +183,10 @@ def _api_server_pid(world: World) -> str:
 
 
 def wait_for_cluster(lab: Lab, *, within: float = RESTART) -> None:
-    """Waits until the API server is ready and every pod of the cluster's own is."""
-    import httpx
+    """Waits until the API server is ready, its controllers work, and the system's pods are ready.
+
+    The API server's own pod is left out: it answered for itself, and its probes come late.
+    """
 
     def look() -> str:
         try:
@@ -182,6 +194,7 @@ def wait_for_cluster(lab: Lab, *, within: float = RESTART) -> None:
                 ready = api.get("/readyz")
                 if ready.status_code != 200:
                     return say(ready)
+                idle = [name for name in CONTROLLERS if not _leads(api, name)]
                 pods = api.items("/api/v1/namespaces/kube-system/pods")
         except (httpx.TransportError, AssertionError) as error:
             return str(error) or type(error).__name__
@@ -189,11 +202,23 @@ def wait_for_cluster(lab: Lab, *, within: float = RESTART) -> None:
             str(pod["metadata"]["name"])
             for pod in pods
             if not all(s["ready"] for s in pod["status"].get("containerStatuses") or [{"ready": 0}])
+            and not pod["metadata"]["name"].startswith("kube-apiserver-")
         ]
-        return f"not ready: {waiting}" if waiting else ""
+        return f"not ready: {idle} {waiting}" if idle or waiting else ""
 
     last = eventually(look, until=lambda found: not found, within=within, every=0.5)
     assert not last, f"the cluster is not back after {within:.0f} s: {last}"
+
+
+#: Names of the leases by which these say that they are at work.
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
+
+
+def _leads(api: Api, name: str) -> bool:
+    """Whether somebody holds the lease and renewed it lately (it is renewed every two seconds)."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{name}"
+    renewed = datetime.fromisoformat(api.read(path)["spec"]["renewTime"])
+    return datetime.now(UTC) - renewed < timedelta(seconds=5)
 
 
 def api_audit_off(world: World) -> Any:
@@ -319,9 +344,6 @@ def _restart_vault(world: World, file: str, text: str) -> None:
 
 def wait_for_vault(lab: Lab, *, within: float = RESTART) -> None:
     """Waits until Vault is open and active."""
-    import httpx
-
-    from tests.live.support.vault import caller
 
     def look() -> str:
         try:

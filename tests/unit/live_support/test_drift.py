@@ -93,7 +93,10 @@ def test_a_second_subject_is_found() -> None:
     }
     there = live(binding)
     there["subjects"].append({"kind": "User", "name": "two"})
-    assert len(drift.differences(binding, there)) == 1
+    assert drift.differences(binding, there) == [
+        "subjects has [{'kind': 'User', 'name': 'two'}] besides"
+    ]
+    assert drift.differences(there, binding) == ["subjects lacks [{'kind': 'User', 'name': 'two'}]"]
 
 
 def test_wildcards_are_found() -> None:
