@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from tests.live.support import node_probe
 from tests.live.support.cases import NODE_ROLES, machines
 from tests.live.support.facts import Facts, Socket
-from tests.live.support.lab import current
+from tests.live.support.lab import Lab, current
+from tests.live.support.machines import python
 
 UNITS = {
-    "control-plane": ("ssh", "systemd-journald", "containerd", "kubelet", "kms-plugin"),
-    "worker": ("ssh", "systemd-journald", "containerd", "kubelet"),
-    "vault": ("ssh", "systemd-journald", "vault"),
+    "control-plane": (
+        "ssh",
+        "ai-lab-firewall",
+        "systemd-journald",
+        "containerd",
+        "kubelet",
+        "kms-plugin",
+    ),
+    "worker": ("ssh", "ai-lab-firewall", "systemd-journald", "containerd", "kubelet"),
+    "vault": ("ssh", "ai-lab-firewall", "systemd-journald", "vault"),
 }
 
 #: Who may listen where others can reach it: program and port, by role.
@@ -26,8 +35,8 @@ REACHABLE = {
     "worker": {("sshd", 22), ("kubelet", 10250)},
     "vault": {("sshd", 22), ("vault", 8200), ("vault", 8201)},
 }
-#: Cilium on every node: health, Hubble peers.
-CILIUM = {("cilium-agent", 4244), ("cilium-health-r", 4240), ("cilium-agent", 4240)}
+#: Cilium on every node: health, Hubble peers, and metrics, which the firewall opens to pods only.
+CILIUM = {("cilium-agent", port) for port in (4240, 4244, 9965)}
 
 _CASES = [
     pytest.param(machine.name, unit, id=f"{unit}.{machine.name}")
@@ -135,3 +144,33 @@ def test_nodes_talk_through_wireguard(machine: str, facts: dict[str, Facts]) -> 
     silent = [line for line in peers if line.strip() and line.split()[-1] == "0"]
     assert any(line.strip() for line in peers), f"{machine} has no WireGuard peer."
     assert not silent, f"{machine} never heard from WireGuard peers {silent}."
+
+
+#: (from, to, port) that the machines' firewalls must stop, and who may connect (the control).
+WALLED: dict[str, tuple[str, str, int, str]] = {
+    "etcd-from-worker": ("worker", "control-plane", 2379, "control-plane"),
+    "etcd-peers-from-worker": ("worker", "control-plane", 2380, "control-plane"),
+    "vault-peers-from-worker": ("worker", "vault", 8201, "vault"),
+    "ssh-from-worker": ("worker", "vault", 22, "vault"),
+}
+
+
+@pytest.mark.check(id="hosts.firewall", area="hosts")
+@pytest.mark.parametrize("way", WALLED)
+def test_machines_reach_only_what_they_need(way: str, facts: dict[str, Facts], lab: Lab) -> None:
+    """Tried for real; the control is the machine itself."""
+    start, end, port, allowed = WALLED[way]
+    address = str(lab.config.with_role(end)[0].address)
+
+    def tried(role: str) -> str:
+        host = facts[lab.config.with_role(role)[0].name].host
+        printed = python(host, node_probe.SCRIPT, "reach", f"it={address}:{port}")
+        return node_probe.answers(printed)["it"]
+
+    control = tried(allowed)
+    assert control == "open", f"the control failed: {allowed} does not reach {port} ({control})."
+    answer = tried(start)
+    assert answer != "open", (
+        f"the {start} reaches port {port} of the {end}: the firewall is open or off. "
+        "`systemctl status ai-lab-firewall` there; `./lab up --refresh` writes its rules again."
+    )

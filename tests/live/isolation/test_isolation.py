@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.support.isolation import Run, vault_target
+from tests.live.support.isolation import Run, node_targets, ssh_targets, vault_target
 from tests.live.support.lab import current
 from tests.live.support.probes import Answer, ipv6_ways_out, usable_ipv6
 
 _LAB = current()
-_NODE_PORTS = {"control-plane": (22, 6443, 10250), "worker": (22, 10250), "vault": (22,)}
 
 #: Targets whose control is a pod in a namespace without policies.
 FROM_PODS = [
@@ -22,12 +21,10 @@ FROM_PODS = [
     "pod.other-node",
     "service",
     "api-server",
-    *(
-        f"node.{machine.name}.{port}"
-        for machine in _LAB.config.machines
-        for port in _NODE_PORTS[machine.role]
-    ),
+    *(target.id for target in node_targets(_LAB)),
 ]
+#: Targets whose control is this host, which administers the machines.
+FROM_HOST = [target.id for target in ssh_targets(_LAB)]
 #: Targets whose control is the node that carries the sandbox's pods.
 FROM_NODES = ["pod.same-sandbox", "metadata", "gateway", "dns.direct-tcp", "dns.direct-udp"]
 
@@ -77,6 +74,17 @@ def test_a_sandbox_does_not_reach_what_its_node_does(target: str, isolation_run:
         f"packets of the sandbox arrived at {target} of this host ({reached}), even though the "
         f"pod saw no answer. {OPEN.format(isolation_run.sandbox)}"
     )
+
+
+@pytest.mark.check(id="isolation", area="isolation")
+@pytest.mark.parametrize("target", FROM_HOST)
+def test_a_sandbox_does_not_reach_ssh(target: str, isolation_run: Run) -> None:
+    control = isolation_run.host.get(target)
+    assert control == "open", (
+        f"the control failed: this host does not reach {target} either ({control}), so nothing is "
+        "proven."
+    )
+    assert_blocked(isolation_run, target)
 
 
 @pytest.mark.check(id="isolation.ingress", area="isolation")

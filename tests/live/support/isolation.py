@@ -8,6 +8,7 @@ throw-away namespace without network policies, or a node.
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Run:
     control: dict[str, Answer]
     #: From the worker itself.
     node: dict[str, str]
+    #: From this host, which administers the machines.
+    host: dict[str, str]
     #: IPv6 addresses of the worker's links; the probes try each.
     node_ipv6: list[str]
     #: Exit statuses of the pods whose first act was to connect, and of their control.
@@ -63,6 +66,32 @@ def vault_target(lab: Lab) -> Target:
     """Vault's address, which only pods that say they use it may reach."""
     host, port = lab.vault_address
     return Target("vault", "tcp", host, port)
+
+
+def node_targets(lab: Lab) -> list[Target]:
+    """What nodes offer to pods: the API server, and the kubelet to monitoring."""
+    ports = {"control-plane": (6443, 10250), "worker": (10250,)}
+    return [
+        Target(f"node.{machine.name}.{port}", "tcp", str(machine.address), port)
+        for machine in lab.nodes
+        for port in ports[machine.role]
+    ]
+
+
+def ssh_targets(lab: Lab) -> list[Target]:
+    """What only the host that administers the machines may reach."""
+    return [
+        Target(f"ssh.{machine.name}", "tcp", str(machine.address), 22)
+        for machine in lab.config.machines
+    ]
+
+
+def _connect(target: Target) -> str:
+    try:
+        with socket.create_connection((target.address, target.port), timeout=4):
+            return "open"
+    except OSError as error:
+        return str(error)
 
 
 @contextmanager
@@ -172,6 +201,7 @@ class _Batch:
             labelled=probes.parse(logs[self._name("labelled")]),
             control=probes.parse(logs[self._name("control")]),
             node=self._from_node(inside),
+            host=self._from_host(),
             node_ipv6=node_ipv6,
             first_packets={m["metadata"]["name"]: ended[m["metadata"]["name"]][0] for m in first},
             first_packet_control=ended[self._name("first-control")][0],
@@ -190,14 +220,11 @@ class _Batch:
 
     def _fixed_targets(self) -> list[Target]:
         services = self.lab.config.network.services
-        targets = [Target("api-server", "tcp", str(services[1]), 443)]
-        for machine in self.lab.config.machines:
-            ports = {"control-plane": (22, 6443, 10250), "worker": (22, 10250), "vault": (22,)}
-            targets += [
-                Target(f"node.{machine.name}.{port}", "tcp", str(machine.address), port)
-                for port in ports[machine.role]
-            ]
-        return targets
+        return [
+            Target("api-server", "tcp", str(services[1]), 443),
+            *node_targets(self.lab),
+            *ssh_targets(self.lab),
+        ]
 
     def _sandbox_only_targets(self, node_ipv6: list[str]) -> list[Target]:
         outside = self.outside
@@ -234,6 +261,9 @@ class _Batch:
         ]
         host = self.hosts[self.lab.worker.name]
         return node_probe.answers(python(host, node_probe.SCRIPT, "reach", *tries))
+
+    def _from_host(self) -> dict[str, str]:
+        return {target.id: _connect(target) for target in ssh_targets(self.lab)}
 
     def _reached_outside(self) -> dict[str, list[str]]:
         outside = self.outside
