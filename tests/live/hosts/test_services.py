@@ -10,17 +10,11 @@ from tests.live.support.facts import Facts, Socket
 from tests.live.support.lab import Lab, current
 from tests.live.support.machines import python
 
+_EVERYWHERE = ("ai-lab-firewall", "ssh", "systemd-journald")
 UNITS = {
-    "control-plane": (
-        "ssh",
-        "ai-lab-firewall",
-        "systemd-journald",
-        "containerd",
-        "kubelet",
-        "kms-plugin",
-    ),
-    "worker": ("ssh", "ai-lab-firewall", "systemd-journald", "containerd", "kubelet"),
-    "vault": ("ssh", "ai-lab-firewall", "systemd-journald", "vault"),
+    "control-plane": (*_EVERYWHERE, "containerd", "kms-plugin", "kubelet"),
+    "worker": (*_EVERYWHERE, "containerd", "kubelet"),
+    "vault": (*_EVERYWHERE, "vault"),
 }
 
 #: Who may listen where others can reach it: program and port, by role.
