@@ -61,7 +61,8 @@ def check(options: dict[str, Any]) -> Checked:
 
 
 def _flag(value: Any) -> bool | None:
-    return {True: True, "true": True, False: False, "false": False}.get(value)
+    meanings = {True: True, "true": True, False: False, "false": False}
+    return meanings.get(value) if isinstance(value, bool | str) else None
 
 
 def parse(options: Mapping[str, Any]) -> Settings:

@@ -143,18 +143,20 @@ def _pods(api: Api, item: Object) -> list[str]:
     return list(dict.fromkeys(found))[:5]
 
 
-def until_gone(api: Api, place: Place, item: Object | None, *, what: str, seconds: float) -> None:
-    """Waits until the object is deleted; another one of the same name counts as gone.
+def until_gone(api: Api, place: Place, item: Object, *, what: str, seconds: float) -> None:
+    """Waits until `item` is deleted; another object of the same name counts as gone.
 
     Raises:
         KubernetesNotReady: something (a finalizer, a pod that does not stop) still holds it.
     """
-    uid = metadata(item).get("uid") if item is not None else None
+    uid = metadata(item).get("uid")
 
     def settled(now: Object | None) -> bool:
         return now is None or metadata(now).get("uid") != uid
 
-    last = until(api, place, item, settled, seconds=seconds)
+    # Asked anew: what the deletion returned may bear the version of the deletion itself, and a
+    # watch from there on would never see it.
+    last = until(api, place, _get(api, place), settled, seconds=seconds)
     if not settled(last) and last is not None:
         held = metadata(last).get("finalizers") or (last.get("spec") or {}).get("finalizers")
         conditions = (last.get("status") or {}).get("conditions") or []

@@ -36,6 +36,7 @@ def test_nothing_given_means_the_environments_kubeconfig() -> None:
         ("deleteUnreachable", "true", "not supported"),
         ("enableServerSideApply", "false", "cannot be turned off"),
         ("upsertExistingObjects", "perhaps", "true or false"),
+        ("enablePatchForce", ["true"], "true or false"),
         ("namespace", 3, "must be a text"),
     ],
 )

@@ -101,8 +101,15 @@ def test_a_refusal_during_the_wait(fake: FakeApi) -> None:
 
 
 def test_gone_is_gone(fake: FakeApi) -> None:
+    fake.objects[PLACE.path] = pod()
     fake.watches = [[event("MODIFIED", pod()), event("DELETED", pod())]]
     until_gone(fake.session().api, PLACE, pod(), what="x", seconds=5)
+    assert len(fake.requests) == 2
+
+
+def test_what_is_gone_at_once_is_not_watched(fake: FakeApi) -> None:
+    until_gone(fake.session().api, PLACE, pod(), what="x", seconds=600)
+    assert len(fake.requests) == 1
 
 
 def test_a_new_object_of_the_same_name_is_another_one(fake: FakeApi) -> None:
