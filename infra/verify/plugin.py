@@ -100,4 +100,6 @@ def message(report: pytest.TestReport) -> str:
         return "" if reason in NO_REASONS else reason
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash else str(report.longrepr)
-    return " ".join(text.split())[:500]
+    # A check says what is wrong in its own words; what pytest adds is for its author.
+    sentence = text.partition("\nassert ")[0].removeprefix("AssertionError: ")
+    return " ".join(sentence.split())[:500]
