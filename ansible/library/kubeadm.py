@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible.module_utils.ailab_system import STATE, CommandError, run, write
+from ansible.module_utils.ailab_system import STATE, CommandError, attempt, run, write
 
 DOCUMENTATION = r"""
 module: kubeadm
@@ -110,8 +111,13 @@ class Kubeadm:
         self._with_config([_COMMANDS[self.state]], options)
 
     def _change(self) -> None:
-        for phase in (["control-plane", "all"], ["upload-config", "all"]):
+        manifest = _KUBERNETES / "manifests" / "kube-apiserver.yaml"
+        before, process = manifest.read_bytes(), api_server()
+        # The configuration goes to the API server before that is started anew.
+        for phase in (["upload-config", "all"], ["control-plane", "all"]):
             self._with_config(["init", "phase", *phase], [])
+        if manifest.read_bytes() != before:
+            wait_for_another(process)
 
     def _with_config(self, arguments: list[str], options: list[str]) -> None:
         write(_CONFIG, self.config.encode(), 0o600)
@@ -121,6 +127,28 @@ class Kubeadm:
         finally:
             _CONFIG.unlink()
             _DISCOVERY.unlink()
+
+
+def api_server() -> str:
+    """Process number of the API server, or an empty string while there is none."""
+    return attempt(["pgrep", "--newest", "--exact", "kube-apiserver"]).output.strip()
+
+
+def wait_for_another(process: str, timeout: float = 180) -> None:
+    """Waits until the kubelet has put another API server in place, and that one is ready.
+
+    Raises:
+        CommandError: it was not within `timeout` seconds.
+    """
+    ready = ["kubectl", f"--kubeconfig={_KUBERNETES}/admin.conf", "get", "--raw=/readyz"]
+    end = time.monotonic() + timeout
+    while api_server() in {"", process} or attempt(ready, timeout=30).status != 0:
+        if time.monotonic() > end:
+            raise CommandError(
+                "the API server did not come back with its new configuration; "
+                "see `journalctl -u kubelet` and /var/log/pods on the control plane"
+            )
+        time.sleep(0.5)
 
 
 def main() -> None:

@@ -58,15 +58,42 @@ def test_a_failure_leaves_no_marker_and_no_configuration(folder: Path, programs:
     assert list((folder / "run").iterdir()) == []
 
 
-def test_a_changed_configuration_rewrites_the_static_pods(folder: Path, programs: Programs) -> None:
+@pytest.fixture
+def changed(folder: Path, programs: Programs) -> Path:
+    """An initialised control plane; kubeadm writes another manifest when it is asked to."""
     succeed(folder, programs)
     kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    manifests = folder / "kubernetes" / "manifests"
+    manifests.mkdir()
+    (manifests / "kube-apiserver.yaml").write_text("one")
+    programs.add("kubeadm", f"echo two >{manifests}/kube-apiserver.yaml")
+    return folder
+
+
+def test_a_changed_configuration_rewrites_the_static_pods(
+    changed: Path, programs: Programs
+) -> None:
+    programs.add("pgrep", f"echo x >>{changed}/asked; wc -l <{changed}/asked")
+    programs.add("kubectl")
     assert kubeadm.Kubeadm("initialised", "kind: Two", "").bring()
-    phases = [call.split(" --")[0] for call in programs.calls[1:]]
+    phases = [call.split(" --")[0] for call in programs.calls if "phase" in call]
     assert phases == [
-        "kubeadm init phase control-plane all",
         "kubeadm init phase upload-config all",
+        "kubeadm init phase control-plane all",
     ]
+    assert programs.calls[-1].endswith("get --raw=/readyz")
+
+
+def test_a_manifest_that_stays_is_not_waited_for(changed: Path, programs: Programs) -> None:
+    programs.add("kubeadm")
+    programs.add("pgrep", "echo 7")
+    assert kubeadm.Kubeadm("initialised", "kind: Two", "").bring()
+
+
+def test_an_api_server_that_does_not_come_back_is_an_error(programs: Programs) -> None:
+    programs.add("pgrep", "echo 7")
+    with pytest.raises(system.CommandError, match="did not come back"):
+        kubeadm.wait_for_another("7", timeout=0)
 
 
 def test_a_worker_does_not_care_about_another_token(folder: Path, programs: Programs) -> None:
