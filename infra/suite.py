@@ -12,13 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra import paths, verify
+from infra import lifecycle, paths, toolchain, verify
 from infra.errors import LabError
+from infra.verify import LIVE
 
 #: Share of branches of infra/ that the tests without a lab must cover (per cent).
 COVERAGE = 90
 #: Folders of the tests that need no lab.
 OFFLINE_TESTS = ("tests/unit", "tests/policies", "tests/golden")
+#: Tests that need no lab either, but the programs that the toolchain builds.
+INTEGRATION_TESTS = "tests/integration"
 
 _BIN = Path(sys.prefix) / "bin"
 #: Name and command of each check of the sources.
@@ -60,16 +63,23 @@ class Totals:
 
 @dataclass(slots=True)
 class Suite:
-    """One run over the checkout. `report` gets a line for each part."""
+    """One run over the checkout. `report` gets a line for each part.
+
+    With `faults`, what breaks the lab during operations is tried as well, which takes long.
+    """
 
     stack: str
     report: Callable[[str], None]
+    faults: bool = False
     totals: Totals = field(default_factory=Totals)
 
     def run(self, *, offline: bool, live: bool) -> Totals:
         """Runs the parts that are asked for; goes on after a fault, so that all are seen."""
         if offline:
             self._sources()
+            if live:
+                # Both the integration tests and the lab need them.
+                self._step("toolchain", "toolchain", "build")
             self._offline_tests()
         if live:
             self._live_tests()
@@ -87,51 +97,64 @@ class Suite:
                 self.totals.add(name, int(good), int(not good), 0)
 
     def _offline_tests(self) -> None:
-        self.report("tests without a lab")
-        present = [folder for folder in OFFLINE_TESTS if (paths.REPOSITORY / folder).is_dir()]
+        folders, environment = list(OFFLINE_TESTS), dict(os.environ)
+        if toolchain.missing():
+            self.report("tests without a lab; integration tests are left out: tools are missing")
+        else:
+            self.report("tests without a lab")
+            folders.append(INTEGRATION_TESTS)
+            environment["VAULT_BINARY"] = str(toolchain.binary("vault"))
+        present = [folder for folder in folders if (paths.REPOSITORY / folder).is_dir()]
         with tempfile.TemporaryDirectory(prefix="lab-test-") as folder:
             junit = Path(folder) / "junit.xml"
             command = [str(_BIN / "python"), "-P", "-m", "pytest", *present, "-q", "--tb=short"]
             command += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
             command += [f"--cov-fail-under={COVERAGE}", "--junitxml", str(junit)]
             done = subprocess.run(
-                command, cwd=paths.REPOSITORY, stdin=subprocess.DEVNULL, check=False
+                command,
+                cwd=paths.REPOSITORY,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                check=False,
             )
             passed, failed, skipped = count_junit(junit)
         # Too little coverage fails the run although every test passed.
         self.totals.add("unit", passed, failed or int(done.returncode != 0), skipped)
 
     def _live_tests(self) -> None:
-        from infra import lifecycle
-
+        """Checks a lab. What changes or removes it is tried only on one that was started here."""
         started = not lifecycle.is_up(self.stack)
+        if started and not self._step("up", "up", "--yes", "--stack", self.stack):
+            self.report("live tests cannot start without a lab")
+            return
+        self._checks("live")
         if started:
-            self.report("starting a lab for the live tests")
-            if self._lab("up").returncode != 0:
-                self.report("live: FAILED, the lab did not start")
-                self.totals.add("live", 0, 1, 0)
-                return
-        self.report("live tests")
-        try:
-            found = verify.run(self.stack)
-            unexplained = len(found.faults) - found.count("failed")
-            self.totals.add(
-                "live",
-                found.count("passed"),
-                found.count("failed") + unexplained,
-                found.count("skipped") - unexplained,
-            )
-            for fault in found.faults:
-                self.report(f"  {fault.outcome} {fault.area}/{fault.id}: {fault.message}")
-        except LabError as error:
-            self.report(f"live: FAILED, {error}")
-            self.totals.add("live", 0, 1, 0)
-        if started and self._lab("destroy").returncode != 0:
-            self.totals.add("destroy", 0, 1, 0)
+            self._checks("protections", tests=LIVE / "protections")
+            slow = "" if self.faults else "not slow"
+            self._checks("lifecycle", tests=LIVE / "lifecycle", markers=slow)
+            self._step("destroy", "destroy", "--yes", "--stack", self.stack)
 
-    def _lab(self, command: str) -> subprocess.CompletedProcess[bytes]:
-        words = [str(paths.REPOSITORY / "lab"), command, "--yes", "--stack", self.stack]
-        return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    def _checks(self, part: str, *, tests: Path = LIVE, markers: str = "") -> None:
+        self.report(f"{part} tests")
+        try:
+            found = verify.run(self.stack, tests=tests, markers=markers)
+        except LabError as error:
+            self.report(f"{part}: FAILED, {error}")
+            self.totals.add(part, 0, 1, 0)
+            return
+        # A skip that does not say why counts as failed.
+        passed, failed = found.count("passed"), len(found.faults)
+        self.totals.add(part, passed, failed, len(found.checks) - passed - failed)
+        for fault in found.faults:
+            self.report(f"  {fault.outcome} {fault.area}/{fault.id}: {fault.message}")
+
+    def _step(self, part: str, *words: str) -> bool:
+        """A command of ours that must succeed; only its failure counts in the totals."""
+        command = [str(paths.REPOSITORY / "lab"), *words]
+        self.report(f"lab {' '.join(words)}")
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        self.totals.add(part, 0, int(done.returncode != 0), 0)
+        return done.returncode == 0
 
 
 def _captured(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

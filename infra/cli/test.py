@@ -26,11 +26,15 @@ def run(
     live_only: Annotated[
         bool, typer.Option("--live-only", help="Only the checks of the running lab.")
     ] = False,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Also break the lab during operations (an hour).")
+    ] = False,
 ) -> None:
     """Run every test: linters, types, import rules, unit tests, and the checks of a live lab.
 
-    Uses the lab that is up; if none is, starts one and removes it afterwards. The last line is
-    in pytest's form, with the totals of all parts.
+    Uses the lab that is up and leaves it as it is. If none is up, starts one, also takes its
+    protections away one by one, reboots it, and removes it. The last line is in pytest's form,
+    with the totals of all parts.
 
     For example:
 
@@ -43,7 +47,7 @@ def run(
     if unit_only and live_only:
         raise BadUsage("--unit-only and --live-only exclude each other.", next_step="drop one.")
     begin = time.monotonic()
-    suite = Suite(stack, lambda line: errors.print(line, markup=False))
+    suite = Suite(stack, lambda line: errors.print(line, markup=False), faults=faults)
     totals = suite.run(offline=not live_only, live=not unit_only)
     for part, outcome in totals.parts.items():
         errors.print(f"{part:<10} {outcome}")

@@ -65,6 +65,7 @@ def run(
     only: Sequence[str] = (),
     junit: Path | None = None,
     tests: Path = LIVE,
+    markers: str = "",
 ) -> Report:
     """Runs the checks against the running lab; pytest's own words go to stderr.
 
@@ -73,6 +74,7 @@ def run(
         only: areas or patterns of check ids; none means all.
         junit: where to write JUnit's XML.
         tests: folder of the checks, relative to the checkout.
+        markers: pytest's expression over markers; empty means all.
 
     Raises:
         BadUsage: `only` matches no check.
@@ -84,6 +86,7 @@ def run(
         command += ["-p", "infra.verify.plugin", "--lab-report", str(file), "--tb=short", "-q"]
         command += [word for pattern in only for word in ("--lab-only", pattern)]
         command += ["--junitxml", str(junit.resolve())] if junit else []
+        command += ["-m", markers] if markers else []
         done = subprocess.run(
             command,
             cwd=paths.REPOSITORY,

@@ -293,6 +293,7 @@ def test_test(
         {"offline": True, "live": False},
         {"offline": False, "live": True},
     ]
+    assert main.run(["test", "--live-only", "--faults"]) == code
     assert main.run(["test", "--live-only", "--unit-only"]) == ExitCode.BAD_INPUT
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra import lifecycle, suite, verify
+from infra import lifecycle, suite, toolchain, verify
 from infra.errors import VerificationFailed
 from infra.suite import Suite, Totals
 from infra.verify import Check, Report
@@ -18,25 +18,37 @@ JUNIT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}
 def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What was run, and how each program answers."""
     world: dict[str, Any] = {"ran": [], "codes": {}, "junit": (10, 0, 0, 1)}
+    world |= {"missing": [], "checks": [], "tested": []}
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         name = Path(words[0]).name
         key = f"lab {words[1]}" if name == "lab" else name
         world["ran"].append(key)
+        if "pytest" in words:
+            world["tested"] = [word for word in words if word.startswith("tests/")]
         if "--junitxml" in words and world["junit"]:
             Path(words[words.index("--junitxml") + 1]).write_text(JUNIT.format(*world["junit"]))
         return subprocess.CompletedProcess(words, world["codes"].get(key, 0), f"{name} said\n")
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(lifecycle, "is_up", lambda _: False)
+    monkeypatch.setattr(toolchain, "missing", lambda: world["missing"])
+    monkeypatch.setattr(toolchain, "binary", lambda name: Path("/tools") / name)
     found = Report((Check("a", "vault", "passed", ""), Check("b", "hosts", "skipped", "no dm")))
-    monkeypatch.setattr(verify, "run", lambda _: found)
+
+    def checks(stack: str, *, tests: Path, markers: str) -> Report:
+        world["checks"].append((tests.name, markers))
+        return found
+
+    monkeypatch.setattr(verify, "run", checks)
     return world
 
 
-def run(*, offline: bool = True, live: bool = True) -> tuple[Totals, list[str]]:
+def run(
+    *, offline: bool = True, live: bool = True, faults: bool = False
+) -> tuple[Totals, list[str]]:
     lines: list[str] = []
-    return Suite("local", lines.append).run(offline=offline, live=live), lines
+    return Suite("local", lines.append, faults).run(offline=offline, live=live), lines
 
 
 def test_everything_passes(commands: dict[str, Any]) -> None:
@@ -44,9 +56,29 @@ def test_everything_passes(commands: dict[str, Any]) -> None:
     assert totals.ok
     assert set(commands["ran"]) >= {"ruff", "mypy", "lint-imports", "ansible-lint", "python"}
     assert commands["ran"][-2:] == ["lab up", "lab destroy"]
-    # Five linters, nine of ten tests, one live check.
-    assert (totals.passed, totals.failed, totals.skipped) == (15, 0, 2)
-    assert totals.closing_line(1.5).strip("= ") == "15 passed, 2 skipped in 1.50s"
+    assert commands["ran"].index("lab toolchain") < commands["ran"].index("python")
+    assert "tests/integration" in commands["tested"]
+    assert commands["checks"] == [
+        ("live", ""),
+        ("protections", ""),
+        ("lifecycle", "not slow"),
+    ]
+    # Five linters, nine of ten tests, one check in each live part.
+    assert (totals.passed, totals.failed, totals.skipped) == (17, 0, 4)
+    assert totals.closing_line(1.5).strip("= ") == "17 passed, 4 skipped in 1.50s"
+
+
+def test_faults_are_tried_when_asked_for(commands: dict[str, Any]) -> None:
+    run(offline=False, faults=True)
+    assert commands["checks"][-1] == ("lifecycle", "")
+
+
+def test_without_tools_the_integration_tests_are_left_out(commands: dict[str, Any]) -> None:
+    commands["missing"] = ["vault"]
+    _, lines = run(live=False)
+    assert "tests/integration" not in commands["tested"]
+    assert any("left out" in line for line in lines)
+    assert "lab toolchain" not in commands["ran"]
 
 
 def test_a_lab_that_is_up_is_used_and_kept(
@@ -56,9 +88,12 @@ def test_a_lab_that_is_up_is_used_and_kept(
     totals, _ = run(offline=False)
     assert totals.ok
     assert commands["ran"] == []
+    assert commands["checks"] == [("live", "")]
 
 
-@pytest.mark.parametrize("part", ["ruff", "mypy", "lint-imports", "ansible-lint", "lab up"])
+@pytest.mark.parametrize(
+    "part", ["ruff", "mypy", "lint-imports", "ansible-lint", "lab up", "lab toolchain"]
+)
 def test_each_part_can_fail_the_whole(
     part: str, commands: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,14 +135,15 @@ def test_live_faults(commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch) 
         Check("b", "vault", "failed", "audit is off"),
         Check("c", "vault", "skipped", ""),
     )
-    monkeypatch.setattr(verify, "run", lambda _: Report(checks))
+    monkeypatch.setattr(verify, "run", lambda *_, **__: Report(checks))
+    monkeypatch.setattr(lifecycle, "is_up", lambda _: True)
     totals, lines = run(offline=False)
     assert (totals.passed, totals.failed, totals.skipped) == (1, 2, 0)
     assert "  failed vault/b: audit is off" in lines
 
 
 def test_live_checks_that_break(commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: str) -> Report:
+    def broken(*_: object, **__: object) -> Report:
         raise VerificationFailed("pytest broke.", next_step="look.")
 
     monkeypatch.setattr(verify, "run", broken)
