@@ -18,8 +18,17 @@ def lab(document: dict[str, Any]) -> RenderableType:
         parts.append(_sandboxes(document))
     if document["not_applied"]:
         parts.append(Text("Not applied on this host (never counted as passed):", style="yellow"))
-        parts += [Text(f"  {where}: {why}") for where, why in document["not_applied"].items()]
+        parts += [Text(f"  {line}") for line in _not_applied(document["not_applied"])]
     return Group(*parts)
+
+
+def _not_applied(entries: dict[str, str]) -> list[str]:
+    """One line for what does not apply for the same reason, with the places that it is about."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for where, why in entries.items():
+        host, _, what = where.partition("/")
+        places.setdefault((what, why), []).append(host)
+    return [f"{what} ({', '.join(hosts)}): {why}" for (what, why), hosts in places.items()]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -122,11 +122,15 @@ def _locks(home: Home, stack: str) -> Path:
 
 
 def _is_pulumi(pid: int) -> bool:
-    """Whether `pid` is a running pulumi, and not another program that got the same number."""
+    """Whether `pid` is a running pulumi, and not another program that got the same number.
+
+    A killed one that nobody has waited for yet still has its number and name, but no arguments.
+    """
     try:
-        return (_PROC / str(pid) / "comm").read_text().strip().startswith("pulumi")
+        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    return any(Path(os.fsdecode(word)).name == "pulumi" for word in words[:2])
 
 
 def checkpoint(home: Home, stack: str) -> Path:

@@ -51,7 +51,11 @@ STATUS: dict[str, Any] = {
             "deployed": True,
         }
     ],
-    "not_applied": {"worker/disk_encryption": "no dm_crypt"},
+    "not_applied": {
+        "vault/disk_encryption": "no dm_crypt",
+        "worker/disk_encryption": "no dm_crypt",
+        "worker/wireguard": "no WireGuard",
+    },
 }
 STEP = ResourceEvent("started", "update", "urn:x::lab", "ailab:vault:Policy", ("rules",))
 RESULT = Result(Operation.UP, 10.0, {"create": 2, "same": 1}, (), (STEP,))
@@ -126,8 +130,10 @@ def test_a_wrong_command_line(words: list[str], capsys: pytest.CaptureFixture[st
 def test_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["up", "--yes"]) == 0
     shown = capsys.readouterr().out
-    for text in ("worker", "10.71.0.11", "1024 MiB", "sandbox-demo", "no dm_crypt", "./lab verify"):
+    for text in ("worker", "10.71.0.11", "1024 MiB", "sandbox-demo", "./lab verify"):
         assert text in shown
+    assert "  disk_encryption (vault, worker): no dm_crypt\n" in shown
+    assert "  wireguard (worker): no WireGuard\n" in shown
 
 
 def test_up_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -62,6 +63,21 @@ def test_the_lock_of_a_living_pulumi_stays(home: Home, tmp_path: Path) -> None:
         with pytest.raises(StateLocked, match=str(process.pid)):
             recovery.clear_stale_locks(home, "local")
     assert file.exists()
+
+
+def test_the_lock_of_a_killed_pulumi_that_nobody_waited_for_goes(
+    home: Home, tmp_path: Path
+) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text("#!/bin/bash\nkill -KILL $$\n")
+    program.chmod(0o755)
+    with subprocess.Popen([program]) as process:
+        # Ended, as its descriptor says, but not reaped.
+        descriptor = os.pidfd_open(process.pid)
+        assert select.select([descriptor], [], [], 10)[0]
+        os.close(descriptor)
+        lock(home, pid=process.pid, hostname=socket.gethostname())
+        assert recovery.clear_stale_locks(home, "local") == 1
 
 
 def test_the_lock_of_another_host_stays(home: Home, dead_pid: int) -> None:
