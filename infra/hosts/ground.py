@@ -31,7 +31,13 @@ class LocalGround(pulumi.ComponentResource):
     ) -> None:
         super().__init__("ailab:hosts:LocalGround", lab.name, {}, opts)
         self._lab = lab
-        self.machines = [self._machine(spec) for spec in lab.machines]
+        vault = self._machine(lab.with_role("vault")[0])
+        # What the control plane stored is unreadable without the key in Vault, and a worker
+        # belongs to one control plane: whoever loses the machine before it begins anew as well.
+        control_plane = self._machine(lab.with_role("control-plane")[0], with_=vault)
+        workers = [self._machine(spec, with_=control_plane) for spec in lab.with_role("worker")]
+        made = {machine.name: machine for machine in (vault, control_plane, *workers)}
+        self.machines = [made[spec.name] for spec in lab.machines]
         home = paths.Home(lab.name)
         self.hosts = ProvisionedHosts(
             lab.name,
@@ -47,7 +53,7 @@ class LocalGround(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def _machine(self, spec: MachineSpec) -> Machine:
+    def _machine(self, spec: MachineSpec, *, with_: Machine | None = None) -> Machine:
         made = sdk.Machine(
             spec.name,
             lab=self._lab.name,
@@ -56,7 +62,11 @@ class LocalGround(pulumi.ComponentResource):
             address=str(spec.address),
             network=str(self._lab.network.machines),
             home=str(paths.Home(self._lab.name).root),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replacement_trigger=None if with_ is None else with_.instance,
+                delete_before_replace=True,
+            ),
         )
         return Machine(
             name=spec.name,

@@ -42,6 +42,19 @@ def test_exports_say_what_users_need_to_know(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
+def test_who_loses_the_machine_before_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data under a lost Vault's key is unreadable; a worker belongs to one control plane."""
+    machines = {
+        entry.name: entry for entry in deploy_local(monkeypatch).of_type("ailab:hosts:Machine")
+    }
+    assert {name: entry.replacement_trigger for name, entry in machines.items()} == {
+        "vault": "",
+        "control-plane": "vault-1",
+        "worker": "control-plane-1",
+    }
+    assert all(entry.delete_before_replace for entry in machines.values())
+
+
 def test_a_first_preview_declares_the_same_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     made = {entry.urn for entry in deploy_local(monkeypatch).resources}
     preview = deploy_local(monkeypatch, preview=True)
