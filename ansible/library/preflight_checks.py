@@ -31,6 +31,8 @@ options:
              default: []}
   address: {description: Address that the machine must carry., type: str, required: true}
   name: {description: Host name that it must have., type: str, required: true}
+  administration: {description: Address ranges that SSH will be open to., type: list, elements: str,
+                   default: [0.0.0.0/0]}
   peers: {description: Addresses that it must reach., type: list, elements: str, default: []}
 author: [AI lab]
 """
@@ -72,6 +74,7 @@ def look(params: dict[str, Any], *, own_kernel: bool) -> Iterator[checks.Fault]:
     yield from checks.commands(params["commands"])
     yield from checks.ports(params["ports"], params["programs"])
     yield from checks.address(params["address"])
+    yield from checks.administration(params["administration"])
     yield from checks.host_name(params["name"])
     yield from checks.swap(own_kernel)
     yield from checks.clock(own_kernel)
@@ -94,6 +97,7 @@ def main() -> None:
             "programs": {**strings, "default": []},
             "address": {"type": "str", "required": True},
             "name": {"type": "str", "required": True},
+            "administration": {**strings, "default": ["0.0.0.0/0"]},
             "peers": {**strings, "default": []},
         },
         supports_check_mode=True,

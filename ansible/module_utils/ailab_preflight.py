@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,6 +151,17 @@ def address(wanted: str) -> Iterator[Fault]:
             )
 
 
+def administration(sources: Iterable[str]) -> Iterator[Fault]:
+    """The firewall must not shut out whoever sets it up (the client of this SSH connection)."""
+    client = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+    if client and not any(ip_address(client) in ip_network(source) for source in sources):
+        yield Fault(
+            "administration",
+            f"would shut out {client}, from where it is administered",
+            "add that address to base_administration_sources in the inventory",
+        )
+
+
 def host_name(wanted: str) -> Iterator[Fault]:
     found = socket.gethostname()
     if found != wanted:
@@ -198,31 +210,22 @@ def answers_dns(server: str, timeout: float = 3) -> bool:
             return False
 
 
-def peers(addresses: Iterable[str], port: int = 22) -> Iterator[Fault]:
-    """Every other machine must be reachable from this one."""
+def peers(addresses: Iterable[str]) -> Iterator[Fault]:
+    """Every other machine must be reachable from this one, whatever its firewall lets in."""
     targets = list(addresses)
     with ThreadPoolExecutor(max_workers=16) as pool:
-        for target, reached in zip(targets, pool.map(Reach(port), targets), strict=True):
+        for target, reached in zip(targets, pool.map(reaches, targets), strict=True):
             if not reached:
                 yield Fault(
                     "reachability",
-                    f"does not reach {target} (TCP {port})",
+                    f"does not reach {target} (ICMP echo)",
                     "correct routes and firewalls between the machines",
                 )
 
 
-class Reach:
-    """Whether a TCP connection to a machine's port can be opened."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    def __call__(self, target: str) -> bool:
-        try:
-            socket.create_connection((target, self._port), timeout=5).close()
-        except OSError:
-            return False
-        return True
+def reaches(target: str) -> bool:
+    """Whether a machine answers at least one of three pings."""
+    return attempt(["ping", "-q", "-c", "3", "-i", "0.2", "-W", "2", target], 20).status == 0
 
 
 def clock(own_kernel: bool) -> Iterator[Fault]:

@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.harness.ansible_library import kernel, preflight, preflight_checks, system
+from tests.unit.ansible.conftest import Programs
 
 
 def checks(faults: Iterator[Any]) -> list[str]:
@@ -97,6 +97,21 @@ def test_address() -> None:
     assert checks(preflight.address("192.0.2.1")) == ["address"]
 
 
+@pytest.mark.parametrize(
+    ("connection", "faults"),
+    [
+        ("10.71.0.1 40000 10.71.0.12 22", []),
+        ("192.0.2.7 40000 10.71.0.12 22", ["administration"]),
+        ("", []),
+    ],
+)
+def test_nobody_locks_himself_out(
+    monkeypatch: pytest.MonkeyPatch, connection: str, faults: list[str]
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    assert checks(preflight.administration(["198.51.100.0/24", "10.71.0.1"])) == faults
+
+
 def test_host_name() -> None:
     assert checks(preflight.host_name(socket.gethostname())) == []
     assert checks(preflight.host_name("another")) == ["host-name"]
@@ -120,19 +135,11 @@ def test_a_name_server_is_asked() -> None:
     assert not preflight.answers_dns("::1", timeout=0.2)
 
 
-def test_peers() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        def accept() -> None:
-            listener.accept()[0].close()
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        assert checks(preflight.peers(["127.0.0.1"], port)) == []
-        thread.join()
-    assert checks(preflight.peers(["127.0.0.1"], port)) == ["reachability"]
-    assert checks(preflight.peers([], port)) == []
+def test_peers(programs: Programs) -> None:
+    programs.add("ping", 'case "$*" in *192.0.2.9) exit 1;; esac')
+    assert checks(preflight.peers(["192.0.2.8"])) == []
+    assert checks(preflight.peers(["192.0.2.8", "192.0.2.9"])) == ["reachability"]
+    assert checks(preflight.peers([])) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +174,8 @@ def test_all_faults_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     params = {
         "systems": ["plan9 4"], "kernel_version": "1.0", "kernel_features": [],
         "memory_mib": 1 << 30, "disk_mib": 1, "disk_folder": "/", "commands": ["no-such-command"],
-        "ports": [], "programs": [], "address": "192.0.2.1", "name": "another", "peers": [],
+        "ports": [], "programs": [], "address": "192.0.2.1", "administration": ["0.0.0.0/0"],
+        "name": "another", "peers": [],
     }  # fmt: skip
     monkeypatch.setattr(preflight, "name_servers", lambda: iter(()))
     found = checks(preflight_checks.look(params, own_kernel=False))
