@@ -21,7 +21,7 @@ from infra.engine.environment import (
     stand_in_notice,
     vault_address,
 )
-from infra.engine.events import Event
+from infra.engine.events import Diagnostic, Event
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, machine
 from infra.hosts.machine import MachineState
@@ -77,11 +77,13 @@ def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
     return warnings
 
 
-def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
+def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
     """Makes the lab what its configuration says.
 
-    Machines that are down or gone (the host was rebooted, say) are no special case: the provider
-    sees them as changed.
+    With `refresh` the real state of everything is read first, so that what others changed or
+    deleted is put right. That takes a few seconds, and a cluster that can be asked: it is left out
+    while a machine is down or gone (the host was rebooted, say), which the provider itself sees
+    as a change.
 
     Raises:
         LabError: see `preflight.require`, `toolchain.ensure` and `Stack.run`.
@@ -101,16 +103,30 @@ def up(stack: str, show: Show, *, refresh: bool = False) -> UpReport:
             for line in driver.recover():
                 show.note(line)
         show.step("Deploying")
-        result = driver.run(Operation.UP, *(["--refresh"] if refresh else []))
+        result = driver.run(Operation.UP, *(["--refresh"] if refresh and _all_run(driver) else []))
         phases = clock.phases | {phase.name: phase.seconds for phase in result.phases}
     return UpReport(result, round(time.monotonic() - begin, 3), phases, tuple(warnings))
+
+
+def _all_run(driver: Stack) -> bool:
+    """Whether every machine that the state knows is running."""
+    known = {
+        resource["outputs"].get("name")
+        for resource in recovery.deployment(driver.home, driver.name).get("resources") or []
+        if resource["type"] == tokens.MACHINE
+    }
+    running = {s.args.name for s in machine.list_machines(driver.home) if s.running}
+    return known <= running
 
 
 def preview(stack: str, show: Show, *, refresh: bool = False) -> Result:
     """What `up` would change. With `refresh` the real state of everything is read first."""
     home = Home(config.load(stack).name)
     with exclusive(home, purpose="lab preview"):
-        driver = Stack(stack, on_event=show.event)
+        # Planned steps look like done ones; only what is said is worth showing before the result.
+        driver = Stack(
+            stack, on_event=lambda e: show.event(e) if isinstance(e, Diagnostic) else None
+        )
         driver.ensure()
         for line in driver.recover():
             show.note(line)

@@ -19,8 +19,9 @@ def up(
     as_json: Json = False,
     yes: Yes = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Read the real state of everything first.")
-    ] = False,
+        bool,
+        typer.Option(help="Read the real state of everything first, and put right what differs."),
+    ] = True,
 ) -> None:
     """Make the lab what its configuration says; run it again after any fault.
 

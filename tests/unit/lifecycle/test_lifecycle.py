@@ -102,12 +102,35 @@ def stack(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
 
 def test_up(stack: FakeStack) -> None:
     show = Recorder()
-    report = lifecycle.up("local", show, refresh=True)
+    report = lifecycle.up("local", show)
     assert stack.asked == [("ensure",), ("up", "--refresh")]
     assert report.result.changed == 2
     assert report.warnings == ("z",)
     assert {"checks", "tools and images", "base image", "recovery"} <= set(report.phases)
     assert {"note: ended 2 processes", "note: stand-ins are used"} <= set(show.lines)
+
+
+@pytest.mark.parametrize(
+    ("running", "refresh", "asked"),
+    [
+        ({"worker": True}, True, ("up", "--refresh")),
+        ({"worker": True}, False, ("up",)),
+        ({"worker": False}, True, ("up",)),
+        ({}, True, ("up",)),
+    ],
+)
+def test_nobody_is_asked_while_machines_are_down(
+    running: dict[str, bool],
+    refresh: bool,
+    asked: tuple[str, ...],
+    stack: FakeStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    present = [state(name, running=up) for name, up in running.items()]
+    monkeypatch.setattr(machine, "list_machines", lambda _: present)
+    deployed(stack.home, machine_resource("worker"))
+    lifecycle.up("local", Recorder(), refresh=refresh)
+    assert stack.asked[-1] == asked
 
 
 def test_preview(stack: FakeStack) -> None:
