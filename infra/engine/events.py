@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from infra.provider import tokens
+
 #: Operations that leave the resource as it was.
 UNCHANGED = frozenset({"same", "read", "refresh"})
 
@@ -181,14 +183,16 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
+_KINDS = {f"{tokens.NAME}:vault:": "Vault objects", "kubernetes:": "Kubernetes objects"}
+
+
 def _kind(event: ResourceEvent) -> str:
-    package, _, rest = event.type.partition(":")
-    module = rest.split(":", 1)[0]
-    if event.type == "ailab:ansible:Playbook":
+    if event.type == tokens.PLAYBOOK:
         return f"playbook {event.name}"
-    if package == "ailab" and module:
-        return {"hosts": "machines", "vault": "Vault objects"}.get(module, module)
-    if package == "kubernetes":
-        return "Kubernetes objects"
+    if event.type == tokens.MACHINE:
+        return "machines"
+    for prefix, kind in _KINDS.items():
+        if event.type.startswith(prefix):
+            return kind
     # Stacks, providers and components take no time of their own.
     return ""

@@ -71,6 +71,8 @@ def test_phases_are_wall_time_by_kind_of_work() -> None:
         (10, "resOutputsEvent", "kubernetes:core/v1:Namespace", "x"),
         (20, "resourcePreEvent", "kubernetes:core/v1:Secret", "y"),
         (22, "resOutputsEvent", "kubernetes:core/v1:Secret", "y"),
+        (4, "resourcePreEvent", "ailab:hosts:LocalGround", "g"),
+        (9, "resOutputsEvent", "ailab:hosts:LocalGround", "g"),
         (22, "resourcePreEvent", "pulumi:pulumi:Stack", "s"),
         (30, "resOutputsEvent", "pulumi:pulumi:Stack", "s"),
         (30, "resOutputsEvent", "ailab:vault:Policy", "p"),
