@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,24 @@ OFFLINE_TESTS = ("tests/unit", "tests/policies", "tests/golden")
 INTEGRATION_TESTS = "tests/integration"
 
 _BIN = Path(sys.prefix) / "bin"
-#: Name and command of each check of the sources.
-LINTERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("lint", ("ruff", "check", ".")),
-    ("format", ("ruff", "format", "--check", ".")),
-    ("types", ("mypy",)),
-    ("imports", ("lint-imports",)),
-    ("roles", ("ansible-lint", "--offline", "-q", "ansible")),
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """A check of the sources, run in a folder of the checkout."""
+
+    name: str
+    command: tuple[str, ...]
+    folder: str = "."
+
+
+LINTERS = (
+    Linter("lint", ("ruff", "check", ".")),
+    Linter("format", ("ruff", "format", "--check", ".")),
+    Linter("types", ("mypy",)),
+    Linter("imports", ("lint-imports",)),
+    # Beside ansible.cfg, which says where the modules of our own are.
+    Linter("roles", ("ansible-lint", "--offline", "-q"), "ansible"),
 )
 
 
@@ -87,14 +98,12 @@ class Suite:
 
     def _sources(self) -> None:
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for (name, _), done in zip(
-                LINTERS, pool.map(_captured, [command for _, command in LINTERS]), strict=True
-            ):
+            for linter, done in zip(LINTERS, pool.map(_captured, LINTERS), strict=True):
                 good = done.returncode == 0
-                self.report(f"{name}: {'passed' if good else 'FAILED'}")
+                self.report(f"{linter.name}: {'passed' if good else 'FAILED'}")
                 if not good:
                     sys.stdout.write(done.stdout)
-                self.totals.add(name, int(good), int(not good), 0)
+                self.totals.add(linter.name, int(good), int(not good), 0)
 
     def _offline_tests(self) -> None:
         folders, environment = list(OFFLINE_TESTS), dict(os.environ)
@@ -157,11 +166,11 @@ class Suite:
         return done.returncode == 0
 
 
-def _captured(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _captured(linter: Linter) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     return subprocess.run(
-        [str(_BIN / command[0]), *command[1:]],
-        cwd=paths.REPOSITORY,
+        [str(_BIN / linter.command[0]), *linter.command[1:]],
+        cwd=paths.REPOSITORY / linter.folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
