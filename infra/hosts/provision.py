@@ -46,6 +46,7 @@ _ARTIFACTS = {
         "kubernetes",
         "runc",
     ),
+    "control_plane": ("etcdctl",),
     "kms_plugin": ("vault-kms-plugin",),
     "network": ("cilium-chart", "helm", "image-cilium", "image-probe"),
 }
