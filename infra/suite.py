@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra import lifecycle, paths, toolchain, verify
+from infra.engine import process
 from infra.errors import LabError
 from infra.verify import LIVE
 
@@ -119,16 +120,10 @@ class Suite:
             command = [str(_BIN / "python"), "-P", "-m", "pytest", *present, "-q", "--tb=short"]
             command += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
             command += [f"--cov-fail-under={COVERAGE}", "--junitxml", str(junit)]
-            done = subprocess.run(
-                command,
-                cwd=paths.REPOSITORY,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
+            status = process.attend(command, environment=environment, folder=paths.REPOSITORY)
             passed, failed, skipped = count_junit(junit)
         # Too little coverage fails the run although every test passed.
-        self.totals.add("unit", passed, failed or int(done.returncode != 0), skipped)
+        self.totals.add("unit", passed, failed or int(status != 0), skipped)
 
     def _live_tests(self) -> None:
         """Checks a lab. What changes or removes it is tried only on one that was started here."""
@@ -161,9 +156,11 @@ class Suite:
         """A command of ours that must succeed; only its failure counts in the totals."""
         command = [str(paths.REPOSITORY / "lab"), *words]
         self.report(f"lab {' '.join(words)}")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-        self.totals.add(part, 0, int(done.returncode != 0), 0)
-        return done.returncode == 0
+        status = process.attend(
+            command, environment=os.environ, folder=paths.REPOSITORY, stdout=sys.stderr
+        )
+        self.totals.add(part, 0, int(status != 0), 0)
+        return status == 0
 
 
 def _captured(linter: Linter) -> subprocess.CompletedProcess[str]:

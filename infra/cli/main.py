@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -60,7 +61,11 @@ def hoist(words: Sequence[str]) -> list[str]:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Entry point: runs the command line `words` (default: this process's) and exits."""
+    """Entry point: runs the command line `words` (default: this process's) and exits.
+
+    SIGTERM is taken like Ctrl-C: what runs is stopped in order.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if words is None else words))
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 
 @dataclass(slots=True)
@@ -101,6 +102,45 @@ def run(
         finally:
             if events >= 0:
                 os.close(events)
+
+
+def attend(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    stdout: IO[str] | None = None,
+) -> int:
+    """Runs a command that shows itself what it does, and waits until it has tidied up.
+
+    Args:
+        command: program and arguments.
+        environment: the child's whole environment.
+        folder: where it runs.
+        stdout: where its standard output goes; None means ours.
+
+    Raises:
+        KeyboardInterrupt: we were interrupted; the command was told, and has ended since.
+    """
+    interrupted = False
+    # A session of its own: Ctrl-C reaches it once, through us; twice would cut its tidying short.
+    with subprocess.Popen(
+        ["setpriv", "--pdeathsig", "INT", "--", *command],
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        start_new_session=True,
+    ) as child:
+        while child.returncode is None:
+            try:
+                child.wait()
+            except KeyboardInterrupt:
+                interrupted = True
+                child.send_signal(signal.SIGINT)
+    if interrupted:
+        raise KeyboardInterrupt
+    return child.returncode
 
 
 def _run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import paths
+from infra.engine import process
 from infra.engine.environment import environment
 from infra.errors import BadUsage, VerificationFailed
 
@@ -87,22 +87,20 @@ def run(
         command += [word for pattern in only for word in ("--lab-only", pattern)]
         command += ["--junitxml", str(junit.resolve())] if junit else []
         command += ["-m", markers] if markers else []
-        done = subprocess.run(
+        status = process.attend(
             command,
-            cwd=paths.REPOSITORY,
-            env=os.environ | environment(stack),
-            stdin=subprocess.DEVNULL,
+            environment=os.environ | environment(stack),
+            folder=paths.REPOSITORY,
             stdout=sys.stderr,
-            check=False,
         )
-        if done.returncode == _NOTHING_COLLECTED and only:
+        if status == _NOTHING_COLLECTED and only:
             raise BadUsage(
                 f"no check has the area or id {', '.join(only)}.",
                 next_step="`./lab verify --json` lists all areas and ids.",
             )
-        if done.returncode not in (0, 1) or not file.is_file():
+        if status not in (0, 1) or not file.is_file():
             raise VerificationFailed(
-                f"the checks did not run to their end (pytest ended with {done.returncode}).",
+                f"the checks did not run to their end (pytest ended with {status}).",
                 next_step="see pytest's messages above.",
             )
         return Report(tuple(Check(**entry) for entry in json.loads(file.read_text())))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -397,10 +398,13 @@ def test_interruption(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> 
     assert main.run(["up"]) == ExitCode.INTERRUPTED
 
 
-def test_main_exits_with_the_status() -> None:
+def test_main_exits_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(signal, "signal", lambda number, _: taken.append(number))
     with pytest.raises(SystemExit) as caught:
         main.main(["nosuch"])
     assert caught.value.code == 2
+    assert taken == [signal.SIGTERM]
 
 
 def test_codes_are_unique_and_grouped() -> None:

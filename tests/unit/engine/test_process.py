@@ -88,3 +88,25 @@ def test_a_killed_parent_takes_the_child_along(tmp_path: Path) -> None:
 
     assert select.select([child], [], [], 10)[0], "the child goes on without its parent"
     os.close(child)
+
+
+def test_a_command_that_is_attended_may_tidy_up(tmp_path: Path) -> None:
+    ready, tidied = tmp_path / "ready", tmp_path / "tidied"
+    script = (
+        f"trap 'sleep 0.6; touch {tidied}; exit 0' INT; touch {ready}; while :; do sleep 0.02; done"
+    )
+    watcher = threading.Thread(target=_signal_when, args=(ready, signal.SIGINT))
+    watcher.start()
+    with pytest.raises(KeyboardInterrupt):
+        process.attend(["bash", "-c", script], environment=os.environ, folder=tmp_path)
+    watcher.join()
+    assert tidied.exists()
+
+
+def test_a_command_that_is_attended_shows_itself(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as out:
+        status = process.attend(
+            ["sh", "-c", "pwd; exit 3"], environment=os.environ, folder=tmp_path, stdout=out
+        )
+    assert status == 3
+    assert (tmp_path / "out").read_text() == f"{tmp_path}\n"

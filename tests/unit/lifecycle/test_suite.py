@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra import lifecycle, suite, toolchain, verify
+from infra.engine import process
 from infra.errors import VerificationFailed
 from infra.suite import Suite, Totals
 from infra.verify import Check, Report
@@ -20,7 +22,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     world: dict[str, Any] = {"ran": [], "codes": {}, "junit": (10, 0, 0, 1)}
     world |= {"missing": [], "checks": [], "tested": []}
 
-    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def note(words: Sequence[str]) -> int:
         name = Path(words[0]).name
         key = f"lab {words[1]}" if name == "lab" else name
         world["ran"].append(key)
@@ -28,9 +30,13 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             world["tested"] = [word for word in words if word.startswith("tests/")]
         if "--junitxml" in words and world["junit"]:
             Path(words[words.index("--junitxml") + 1]).write_text(JUNIT.format(*world["junit"]))
-        return subprocess.CompletedProcess(words, world["codes"].get(key, 0), f"{name} said\n")
+        return int(world["codes"].get(key, 0))
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, note(words), f"{Path(words[0]).name} said\n")
 
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(process, "attend", lambda words, **_: note(words))
     monkeypatch.setattr(lifecycle, "is_up", lambda _: False)
     monkeypatch.setattr(toolchain, "missing", lambda: world["missing"])
     monkeypatch.setattr(toolchain, "binary", lambda name: Path("/tools") / name)
