@@ -51,7 +51,7 @@ PROTECTIONS = [
     ),
     Protection(
         takeaway.sysctl_turned,
-        only=("hosts",),
+        only=("hosts.sysctl*", "hosts.swap*", "hosts.services*"),
         named=("hosts.sysctl[net.ipv4.conf.all.accept_redirects.*]",),
     ),
     Protection(
@@ -66,7 +66,7 @@ PROTECTIONS = [
     ),
     Protection(
         takeaway.kms_off,
-        only=("hosts", "cluster.encryption*"),
+        only=("hosts.services*", "cluster.encryption*"),
         named=("cluster.encryption.kms", "hosts.services[kms-plugin.*]"),
         # A plugin that is off may already refuse what the canaries need.
         also=("cluster.encryption.at-rest*",),
@@ -120,11 +120,13 @@ PROTECTIONS = [
     ),
     Protection(
         takeaway.passwords_allowed,
-        only=("hosts",),
+        only=("hosts.ssh*", "hosts.files*"),
         named=("hosts.ssh[passwordauthentication.*]", "hosts.ssh.password-refused*"),
         also=("hosts.ssh[authenticationmethods.*]",),
     ),
-    Protection(takeaway.key_readable, only=("hosts",), named=("hosts.files.keys*",)),
+    Protection(
+        takeaway.key_readable, only=("hosts.files*", "hosts.ssh*"), named=("hosts.files.keys*",)
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ throw-away namespace without network policies, or a node.
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import socket
 from collections.abc import Callable, Iterator
@@ -100,6 +101,9 @@ def run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
     token = secrets.token_hex(4)
     sandbox, beside = probed_sandbox(lab), f"lab-verify-{token}"
     with ExitStack() as stack:
+        # The addresses on this host can be listened on by one run at a time.
+        turn = stack.enter_context((lab.home.root / "isolation.lock").open("w"))
+        fcntl.flock(turn, fcntl.LOCK_EX)
         outside = stack.enter_context(
             listeners.outside(bridge(lab.name), str(lab.config.network.gateway))
         )

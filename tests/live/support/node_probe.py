@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 #: `link-local` prints the IPv6 link-local addresses; `reach ID=ADDRESS:PORT[:NAME] ...` connects,
-#: or asks a name server for NAME.
+#: or asks a name server for NAME; all at once.
 SCRIPT = """
-import json, socket, sys
+import concurrent.futures, json, socket, sys
 
 def link_local():
     with open("/proc/net/if_inet6") as table:
@@ -35,7 +35,9 @@ if sys.argv[1] == "link-local":
     print(json.dumps(link_local()))
 else:
     tries = [word.partition("=") for word in sys.argv[2:]]
-    print(json.dumps({name: reach(*target.split(":")) for name, _, target in tries}))
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        found = pool.map(lambda entry: (entry[0], reach(*entry[2].split(":"))), tries)
+        print(json.dumps(dict(found)))
 """
 
 
