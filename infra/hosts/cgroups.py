@@ -50,11 +50,17 @@ def make(machine: str, mount: Path = MOUNT) -> list[Path]:
     return made
 
 
+def below(folder: Path) -> list[Path]:
+    """The cgroup and all cgroups in it; those that go away while we look are left out."""
+    return [Path(path) for path, _, _ in os.walk(folder)]
+
+
 def processes(machine: str, mount: Path = MOUNT) -> set[int]:
     """Ids of all processes in the machine's cgroups, nspawn itself among them."""
     found: set[int] = set()
     for folder in folders(machine, mount):
-        for procs in folder.rglob("cgroup.procs"):
+        for nested in below(folder):
+            procs = nested / "cgroup.procs"
             try:
                 found.update(int(word) for word in procs.read_text().split())
             except (FileNotFoundError, OSError):  # the cgroup went away while we looked
@@ -100,12 +106,7 @@ def remove(machine: str, *, timeout: float = 10, mount: Path = MOUNT) -> None:
         for folder in folders(machine, mount):
             if not folder.is_dir():
                 continue
-            nested = sorted(
-                (path for path in folder.rglob("*") if path.is_dir()),
-                key=lambda path: len(path.parts),
-                reverse=True,
-            )
-            for path in [*nested, folder]:
+            for path in sorted(below(folder), key=lambda path: len(path.parts), reverse=True):
                 try:
                     path.rmdir()
                 except FileNotFoundError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +120,19 @@ def test_memory_leaves_droppable_cache_out(
     (folder / usage).write_text("1000\n")
     (folder / "memory.stat").write_text(f"anon 5\n{inactive} 400\n")
     assert cgroups.memory_bytes("m1", mount) == 600
+
+
+def test_a_cgroup_that_goes_away_while_we_look_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone" / "deeper").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    look = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path.endswith("gone"):
+            raise FileNotFoundError(path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert set(cgroups.below(tmp_path)) == {tmp_path, tmp_path / "here"}
