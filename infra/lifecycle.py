@@ -72,6 +72,9 @@ def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
         warnings = [finding.advice for finding in preflight.require(stack)]
     with clock.phase("tools and images"):
         toolchain.ensure(progress=show)
+    if (registry := config.load(stack).registry) is not None:
+        with clock.phase("push"):
+            toolchain.push(registry.address, progress=show)
     with clock.phase("base image"):
         base_image.ensure(show.step)
     return warnings

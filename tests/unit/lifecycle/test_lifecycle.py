@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra import lifecycle, preflight, toolchain
+from infra import config, lifecycle, preflight, toolchain
+from infra.config import RegistrySpec
 from infra.engine import Operation, Result, recovery
 from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PulumiFailed
@@ -108,6 +109,21 @@ def test_up(stack: FakeStack) -> None:
     assert report.warnings == ("z",)
     assert {"checks", "tools and images", "base image", "recovery"} <= set(report.phases)
     assert {"note: ended 2 processes", "note: stand-ins are used"} <= set(show.lines)
+
+
+def test_images_are_pushed_where_there_is_a_registry(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = config.load("local")
+    pushed: list[str] = []
+    monkeypatch.setattr(toolchain, "push", lambda address, **_: pushed.append(address))
+    lifecycle.up("local", Recorder())
+    assert pushed == [], "without one they are side-loaded"
+    with_registry = lab.model_copy(update={"registry": RegistrySpec(address="r.example:5000/lab")})
+    monkeypatch.setattr(config, "load", lambda _: with_registry)
+    report = lifecycle.up("local", Recorder())
+    assert pushed == ["r.example:5000/lab"]
+    assert "push" in report.phases
 
 
 @pytest.mark.parametrize(
