@@ -137,10 +137,16 @@ def machines(mount: Path = MOUNT) -> set[str]:
 
 
 def memory_bytes(machine: str, mount: Path = MOUNT) -> int:
-    """Memory charged to the machine, page cache that can be dropped left out (bytes)."""
+    """Memory that the machine holds (bytes): all but page cache that no process has mapped.
+
+    Unmapped cache, such as that of an imported image, goes away whenever somebody needs the room.
+    """
     unified = is_unified(mount)
     folder = (mount if unified else mount / "memory") / f"{PREFIX}{machine}"
     usage = int((folder / ("memory.current" if unified else "memory.usage_in_bytes")).read_text())
     stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    droppable = int(stat.get("inactive_file" if unified else "total_inactive_file", 0))
-    return max(usage - droppable, 0)
+    cache, shared, mapped = (
+        int(stat.get(name if unified else f"total_{old}", 0))
+        for name, old in (("file", "cache"), ("shmem", "shmem"), ("file_mapped", "mapped_file"))
+    )
+    return max(usage - max(cache - shared - mapped, 0), 0)

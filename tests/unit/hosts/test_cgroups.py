@@ -105,20 +105,21 @@ def test_remove_says_when_a_cgroup_stays(legacy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "usage", "inactive"),
+    ("layout", "usage", "names"),
     [
-        ("legacy", "memory.usage_in_bytes", "total_inactive_file"),
-        ("unified", "memory.current", "inactive_file"),
+        ("legacy", "memory.usage_in_bytes", ("total_cache", "total_shmem", "total_mapped_file")),
+        ("unified", "memory.current", ("file", "shmem", "file_mapped")),
     ],
 )
-def test_memory_leaves_droppable_cache_out(
-    layout: str, usage: str, inactive: str, request: pytest.FixtureRequest
+def test_memory_leaves_out_cache_that_nobody_maps(
+    layout: str, usage: str, names: tuple[str, ...], request: pytest.FixtureRequest
 ) -> None:
     mount: Path = request.getfixturevalue(layout)
     folder = (mount / "memory" if layout == "legacy" else mount) / "lab.m1"
     folder.mkdir()
     (folder / usage).write_text("1000\n")
-    (folder / "memory.stat").write_text(f"anon 5\n{inactive} 400\n")
+    cache, shared, mapped = names
+    (folder / "memory.stat").write_text(f"anon 5\n{cache} 500\n{shared} 60\n{mapped} 40\n")
     assert cgroups.memory_bytes("m1", mount) == 600
 
 
