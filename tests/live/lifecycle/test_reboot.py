@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from infra.hosts import machine
 from tests.live.support import machines, takeaway
-from tests.live.support.api import eventually
+from tests.live.support.api import administrator, eventually
 from tests.live.support.lab import Lab
 from tests.live.support.verification import verify
 
@@ -53,14 +54,47 @@ def _boot(host: machines.Host) -> str:
     return machines.output(host, "cat", "/proc/sys/kernel/random/boot_id")
 
 
+def _nodes(lab: Lab) -> dict[str, tuple[str, bool]]:
+    """Boot id and readiness of every node, as the kubelets last reported them."""
+    with administrator(lab.home.kubeconfig, timeout=5) as api:
+        nodes = api.items("/api/v1/nodes")
+    return {
+        node["metadata"]["name"]: (
+            node["status"]["nodeInfo"]["bootID"],
+            any(
+                c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"]
+            ),
+        )
+        for node in nodes
+    }
+
+
+def wait_for_nodes(lab: Lab, before: dict[str, tuple[str, bool]]) -> None:
+    """Waits until every kubelet reports its new boot and is ready: older reports look ready too."""
+
+    def look() -> str:
+        try:
+            now = _nodes(lab)
+        except (httpx.TransportError, AssertionError) as error:
+            return str(error) or type(error).__name__
+        waiting = [name for name, (boot, _) in before.items() if now[name][0] == boot]
+        waiting += [name for name, (_, ready) in now.items() if not ready]
+        return f"not back: {sorted(set(waiting))}" if waiting else ""
+
+    last = eventually(look, until=lambda found: not found, within=LIMIT, every=0.5)
+    assert not last, f"the nodes are not back after {LIMIT} s: {last}"
+
+
 @pytest.mark.parametrize("reboot", [power_cycle, reboot_from_inside])
 def test_everything_comes_back(
     reboot: Callable[[Lab], None], up: Lab, record_property: Callable[[str, object], None]
 ) -> None:
     assert verify(up.stack).ok
+    nodes = _nodes(up)
     begin = time.monotonic()
     reboot(up)
     takeaway.wait_for_vault(up, within=LIMIT)
+    wait_for_nodes(up, nodes)
     takeaway.wait_for_cluster(up, within=LIMIT)
     ready = time.monotonic() - begin
     after = verify(up.stack)
