@@ -47,5 +47,5 @@ def wait_for(address: IPv4Address | str, *, timeout: float = 60) -> None:
     except RetryError as error:
         raise MachineUnreachable(
             f"{address} did not answer over SSH within {timeout:.0f} s.",
-            next_step="read the machine's console: `./lab machines console NAME`.",
+            next_step="read the machine's console: `./lab machines console-log NAME`.",
         ) from error
