@@ -40,9 +40,13 @@ _LEGACY_CGROUPS = (
 
 #: Puts itself into the machine's cgroups (its arguments up to "--"), then runs nspawn, again and
 #: again while it ends with 133: so it says that the machine asked for a reboot (--keep-unit).
+#: Cgroups of the boot before are swept away: each would hold up the kubelet for three seconds.
 _LAUNCH = """
-while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift
-while "$@"; status=$?; [ $status = 133 ]; do :; done
+groups=
+while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; groups="$groups $1"; shift; done; shift
+while "$@"; status=$?; [ $status = 133 ]; do
+    find $groups -mindepth 1 -depth -type d -exec rmdir {} +
+done
 exit $status
 """
 

@@ -203,7 +203,7 @@ def test_nspawn_starts_in_its_cgroups_and_comes_back_after_a_reboot(
     """The launcher: joins each cgroup, and starts nspawn again when it ends with 133."""
     groups = [tmp_path / "cg1", tmp_path / "cg2"]
     for group in groups:
-        group.mkdir()
+        (group / "kubepods.slice" / "of-the-boot-before").mkdir(parents=True)
     monkeypatch.setattr(cgroups, "make", lambda _: groups)
     monkeypatch.setattr(nspawn, "mount_root", lambda _: None)
     runs, done = tmp_path / "runs", tmp_path / "done"
@@ -222,6 +222,7 @@ def test_nspawn_starts_in_its_cgroups_and_comes_back_after_a_reboot(
     assert "--network-bridge=lab-t" in lines[0]
     for group in groups:
         assert (group / "cgroup.procs").read_text().strip().isdigit()
+        assert not (group / "kubepods.slice").exists()
 
 
 def test_prepare_writes_what_the_first_boot_needs(args: machine.MachineArgs) -> None:
