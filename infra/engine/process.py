@@ -14,6 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+#: A shell starts its background jobs with SIGINT ignored, and so would be every child of ours.
+_HEARS_INTERRUPTS = ("env", "--default-signal=INT")
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -125,7 +128,7 @@ def attend(
     interrupted = False
     # A session of its own: Ctrl-C reaches it once, through us; twice would cut its tidying short.
     with subprocess.Popen(
-        ["setpriv", "--pdeathsig", "INT", "--", *command],
+        [*_HEARS_INTERRUPTS, "setpriv", "--pdeathsig", "INT", "--", *command],
         env=dict(environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -156,7 +159,7 @@ def _run(
     # setpriv: if this process is killed, the child is too, instead of working on unwatched.
     # A session of its own: Ctrl-C reaches it once, through us, and not a second time by the tty.
     with subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "--", *arguments],
+        [*_HEARS_INTERRUPTS, "setpriv", "--pdeathsig", "KILL", "--", *arguments],
         env=dict(environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,

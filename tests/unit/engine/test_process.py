@@ -66,6 +66,16 @@ def test_signals_are_handed_on_as_sigint(tmp_path: Path, number: signal.Signals)
     assert signal.getsignal(number) is before
 
 
+def test_a_child_hears_interrupts_although_we_are_a_background_job(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcome = run(["grep", "^SigIgn", "/proc/self/status"], tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    ignored = int(outcome.output.split()[1], 16)
+    assert not ignored & (1 << (signal.SIGINT - 1))
+
+
 def _signal_when(ready: Path, number: signal.Signals) -> None:
     subprocess.run(["bash", "-c", f"while ! [ -e {ready} ]; do sleep 0.02; done"], check=True)
     os.kill(os.getpid(), number)
