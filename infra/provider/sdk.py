@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pulumi
 
@@ -320,38 +320,35 @@ class TransitKey(_Named):
         super().__init__(tokens.TRANSIT_KEY, resource_name, connection, key, opts)
 
 
-class Role(_Named):
+class _Role(_Named):
+    """What roles have in common: a name below a mount, and Vault's own parameters."""
+
+    _token: ClassVar[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        connection: VaultConnection,
+        mount: pulumi.Input[str],
+        name: pulumi.Input[str],
+        parameters: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        role = {"mount": mount, "name": name, "parameters": dict(parameters)}
+        super().__init__(self._token, resource_name, connection, role, opts)
+
+
+class Role(_Role):
     """A role of an auth method; `mount` is the method's path, e.g. `jwt`."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        connection: VaultConnection,
-        mount: pulumi.Input[str],
-        name: pulumi.Input[str],
-        parameters: Mapping[str, Any],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        role = {"mount": mount, "name": name, "parameters": dict(parameters)}
-        super().__init__(tokens.ROLE, resource_name, connection, role, opts)
+    _token = tokens.ROLE
 
 
-class PkiRole(_Named):
+class PkiRole(_Role):
     """A role of a PKI secrets engine: what certificates may be asked for."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        connection: VaultConnection,
-        mount: pulumi.Input[str],
-        name: pulumi.Input[str],
-        parameters: Mapping[str, Any],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        role = {"mount": mount, "name": name, "parameters": dict(parameters)}
-        super().__init__(tokens.PKI_ROLE, resource_name, connection, role, opts)
+    _token = tokens.PKI_ROLE
 
 
 class AuditDevice(_VaultResource):

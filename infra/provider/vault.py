@@ -67,9 +67,6 @@ class VaultObject(ResourceType):
         # Two mounts, keys or devices cannot share one name: the old one goes first.
         return Diff(changes, replaces, delete_before_replace=True)
 
-    def preview(self, news: dict[str, Any]) -> dict[str, Any]:
-        return dict(news)
-
     def create(self, news: dict[str, Any], *, timeout: float) -> Created:
         del timeout
         spec = self._spec(news)
