@@ -181,17 +181,18 @@ class _Batch:
             probes.client(
                 self._name("labelled"),
                 self.sandbox,
-                [vault],
+                probes.must_succeed([vault]),
                 node=worker,
-                tries=2,
                 labels={LABEL_SECRET_STORE: "client"},
             ),
             probes.client(
                 self._name("control"),
                 self.beside,
-                [*targets, Target("ingress", "tcp", inside, probes.PORT)],
+                [
+                    *probes.must_succeed(targets),
+                    Target("ingress", "tcp", inside, probes.PORT),
+                ],
                 node=worker,
-                tries=2,
             ),
             probes.first_packet(self._name("first-control"), self.beside, far, node=worker),
         ]
@@ -237,7 +238,9 @@ class _Batch:
             Target("gateway", "tcp", outside.gateway, outside.gateway_port),
             Target("dns.direct-tcp", "tcp", outside.gateway, 53),
             Target("dns.direct-udp", "dns", outside.gateway, name=f"pod-{self.token}.invalid"),
-            Target("dns.own", "dns", "", name="kubernetes.default.svc.cluster.local"),
+            *probes.must_succeed(
+                [Target("dns.own", "dns", "", name="kubernetes.default.svc.cluster.local")]
+            ),
             Target("dns.external", "dns", "", name="example.org"),
             Target("ipv6.addresses", "read", "/proc/net/if_inet6"),
             Target("ipv6.routes", "read", "/proc/net/ipv6_route"),

@@ -6,8 +6,8 @@ Security `restricted`, so that it is admitted wherever a sandbox's own pods are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from infra.naming import LABEL_PREFIX
@@ -27,7 +27,9 @@ class Target:
     """One thing to try: `tcp` connects, `dns` asks a name server, `read` shows a file.
 
     For `dns`, `port` is not used and `name` is the name to ask for; an empty address means the
-    pod's own name server.
+    pod's own name server. With `tries` over 1 a failed attempt is repeated: for whatever must
+    succeed, which may come too early for a network that is just being set up or lose a packet
+    on a busy machine. A forbidden attempt gets one try: one success is enough.
     """
 
     id: str
@@ -35,6 +37,12 @@ class Target:
     address: str
     port: int = 0
     name: str = ""
+    tries: int = 1
+
+
+def must_succeed(targets: Iterable[Target]) -> list[Target]:
+    """The same targets as positive controls: each is tried up to three times."""
+    return [replace(target, tries=3) for target in targets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +67,15 @@ class Answer:
         return "blocked" if any(word in self.text for word in blocked) else "unclear"
 
 
-def client_script(targets: Sequence[Target], *, tries: int = 1) -> str:
-    """A shell script that tries all targets at once and prints one line for each.
-
-    With `tries` over 1 a failed attempt is repeated: for controls, which may come too early
-    for a network that is just being set up. A forbidden attempt gets one try: one is enough.
-    """
+def client_script(targets: Sequence[Target]) -> str:
+    """A shell script that tries all targets at once and prints one line for each."""
     lines = [
-        "run() { n=0; while :; do n=$((n+1));"
+        "run() { left=$1; shift; while :; do left=$((left-1));"
         ' out=$("$@" 2>&1); s=$?;'
-        f" [ $s = 1 ] && [ $n -lt {tries} ] && continue; break; done; }}",
+        " [ $s = 1 ] && [ $left -gt 0 ] && continue; break; done; }",
         "probe() { id=$1; shift; run \"$@\"; echo \"PROBE $id $s $(echo $out | tr '\\n' ' ')\"; }",
     ]
-    lines += [f"probe {target.id} {_command(target)} &" for target in targets]
+    lines += [f"probe {target.id} {target.tries} {_command(target)} &" for target in targets]
     return "\n".join([*lines, "wait", "echo PROBES-DONE"])
 
 
@@ -202,11 +206,10 @@ def client(
     targets: Sequence[Target],
     *,
     node: str = "",
-    tries: int = 1,
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A pod that tries targets and ends."""
-    command = ["sh", "-c", client_script(targets, tries=tries)]
+    command = ["sh", "-c", client_script(targets)]
     return pod(name, namespace, command, node=node, labels=labels)
 
 

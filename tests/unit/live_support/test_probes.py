@@ -57,10 +57,10 @@ def test_the_script_answers_for_every_target(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         targets = [
             Target("open", "tcp", "127.0.0.1", port),
-            Target("closed", "tcp", "127.0.0.1", 1),
+            *probes.must_succeed([Target("closed", "tcp", "127.0.0.1", 1)]),
             Target("table", "read", str(table)),
         ]
-        answers = _run(probes.client_script(targets, tries=2), tmp_path)
+        answers = _run(probes.client_script(targets), tmp_path)
     assert answers["open"] == Answer(0, "hello")
     assert answers["closed"].verdict == "refused"
     assert answers["table"] == Answer(0, "one two three")
@@ -103,3 +103,15 @@ def test_ipv6_routes_that_matter() -> None:
     default = f"{nothing} 00 {rest} 00000003 eth0\n"
     assert probes.ipv6_ways_out(link + refused) == []
     assert probes.ipv6_ways_out(link + default) == [f"{nothing}/0 by eth0"]
+
+
+@pytest.mark.parametrize(("failures", "status"), [(2, 0), (3, 1)])
+def test_what_must_succeed_is_tried_three_times(failures: int, status: int, tmp_path: Path) -> None:
+    timeout = tmp_path / "timeout"
+    timeout.write_text(
+        f'#!/bin/sh\necho x >>{tmp_path}/tries\n[ "$(wc -l <{tmp_path}/tries)" -gt {failures} ]\n'
+    )
+    timeout.chmod(0o755)
+    target = Target("dns", "dns", "", name="kubernetes.default")
+    answers = _run(probes.client_script(probes.must_succeed([target])), tmp_path)
+    assert answers["dns"].status == status
