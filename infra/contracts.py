@@ -28,7 +28,8 @@ class Cluster:
     """A Kubernetes cluster with its network up."""
 
     name: str
-    #: Path of the administrator's kubeconfig (mode 0600); never its content, which is secret.
+    #: The administrator's kubeconfig: the path of one that holds a key (mode 0600), or the
+    #: content of one that holds none (a cloud's, which runs a program for a token).
     kubeconfig: pulumi.Input[str]
     #: URL of the API server.
     endpoint: pulumi.Input[str]

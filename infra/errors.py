@@ -49,6 +49,11 @@ class BadUsage(LabError):
     title = "the command line is wrong"
 
 
+class WrongGround(LabError):
+    code = "LAB-104"
+    title = "the stack's ground cannot do that"
+
+
 class NotRoot(LabError):
     code = "LAB-201"
     title = "root is needed"

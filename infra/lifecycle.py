@@ -212,7 +212,7 @@ def describe(leftovers: cleanup.Leftovers) -> list[str]:
 
 def status(stack: str) -> dict[str, Any]:
     """What is there right now; the document that `lab status --json` prints."""
-    lab = config.load(stack)
+    lab = config.load_local(stack)
     home = Home(lab.name)
     deployed = recovery.deployment(home, stack).get("resources") or []
     return {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import config, naming, paths, toolchain
-from infra.config import LabConfig
+from infra.config import LocalLab
 from infra.errors import (
     AddressTaken,
     AnotherLabUp,
@@ -75,7 +75,7 @@ def examine(stack: str) -> list[Finding]:
     """All findings about this host for one stack, the ones that explain others first."""
     findings = [root(), *_packages()]
     try:
-        lab = config.load(stack)
+        lab = config.load_local(stack)
     except LabError as error:
         return [*findings, _fault("configuration", error)]
     findings.append(Finding("configuration", f"stack {stack} describes lab {lab.name}"))
@@ -194,7 +194,7 @@ def _disk(missing: list[str]) -> Finding:
     return Finding("disk", "there is enough free disk")
 
 
-def _memory(lab: LabConfig) -> Finding:
+def _memory(lab: LocalLab) -> Finding:
     text = Path("/proc/meminfo").read_text()
     match = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
     free = int(match[1]) * 1024 if match else 0
@@ -253,7 +253,7 @@ def _inotify() -> Finding:
     )
 
 
-def _another_lab(lab: LabConfig) -> Finding:
+def _another_lab(lab: LocalLab) -> Finding:
     others = cleanup.running_labs() - {lab.name}
     bridge = naming.bridge(lab.name)
     used = [link for link in network.bridges("lab-") if link != bridge and network.ports(link)]
@@ -267,7 +267,7 @@ def _another_lab(lab: LabConfig) -> Finding:
     return _fault("other labs", error)
 
 
-def _addresses(lab: LabConfig) -> Finding:
+def _addresses(lab: LocalLab) -> Finding:
     overlaps = network.taken(lab.network.machines, own_bridge=naming.bridge(lab.name))
     if overlaps:
         error = AddressTaken(

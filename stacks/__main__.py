@@ -1,9 +1,14 @@
 """The Pulumi program: reads the configuration and picks the composition for its ground."""
 
 from infra import config
+from infra.errors import WrongGround
 from stacks import local
 
-_COMPOSITIONS = {"local": local.compose}
-
-_lab = config.from_pulumi()
-_COMPOSITIONS[_lab.ground](_lab)
+match config.from_pulumi():
+    case config.LocalLab() as lab:
+        local.compose(lab)
+    case other:
+        raise WrongGround(
+            f"there is no program for the ground {other.ground!r} yet.",
+            next_step="use the ground `local`.",
+        )

@@ -24,12 +24,17 @@ that is not listed here is refused (LAB-101), so that a misspelt protection is n
 Examples that are tests as well: `tests/unit/config/valid`, and what is refused, with the reason
 in the first line of each, `tests/unit/config/invalid`.
 
-This page is made from `infra/config.py` by `python -m infra.cli.configuration_reference`.
+This page is made from `infra/config` by `python -m infra.cli.configuration_reference`.
 """
 
 #: Where each model stands in the document, in reading order.
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
-    ("The lab", config.LabConfig),
+    ("A lab on this host", config.LocalLab),
+    ("A lab on machines of one's own", config.OnPremLab),
+    ("A lab on AWS", config.AwsLab),
+    ("A lab on Azure", config.AzureLab),
+    ("A lab across grounds", config.HybridLab),
+    ("members[]", config.Member),
     ("network", config.Network),
     ("machines[]", config.MachineSpec),
     ("vault", config.VaultSpec),
@@ -63,7 +68,12 @@ def _comments(model: type[BaseModel]) -> dict[str, str]:
     """What `#:` comments above fields say, by field."""
     found: dict[str, str] = {}
     said: list[str] = []
-    for line in inspect.getsource(model).splitlines():
+    sources = [
+        inspect.getsource(base)
+        for base in model.__mro__
+        if base.__module__.startswith(config.__name__)
+    ]
+    for line in "\n".join(sources).splitlines():
         text = line.strip()
         if text.startswith("#:"):
             said.append(text.removeprefix("#:").strip())
@@ -77,8 +87,9 @@ def _value(field: dict[str, Any], schema: dict[str, Any]) -> str:
     """A field of a JSON schema in words."""
     if "$ref" in field:
         return _reference(field["$ref"], schema)
-    if "anyOf" in field:
-        options = [option for option in field["anyOf"] if option != {"type": "null"}]
+    if "anyOf" in field or "oneOf" in field:
+        alternatives = field.get("anyOf") or field["oneOf"]
+        options = [option for option in alternatives if option != {"type": "null"}]
         return " or ".join(_value(option, schema) for option in options)
     if "enum" in field or "const" in field:
         return ", ".join(f"`{choice}`" for choice in field.get("enum", [field.get("const")]))
@@ -92,7 +103,11 @@ def _value(field: dict[str, Any], schema: dict[str, Any]) -> str:
 def _reference(reference: str, schema: dict[str, Any]) -> str:
     """A section of its own is pointed to."""
     name = reference.rpartition("/")[2]
-    title = next((title for title, model in _SECTIONS if model.__name__ == name), "")
+    # What a hybrid lab has on one ground is described with the lab on that ground alone.
+    title = next(
+        (title for title, model in _SECTIONS if name in {base.__name__ for base in model.__mro__}),
+        "",
+    )
     return f"see {title}" if title else _value(schema["$defs"][name], schema)
 
 

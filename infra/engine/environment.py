@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from infra import config, offline, paths, toolchain
-from infra.config import LabConfig
+from infra.config import LocalLab
 from infra.paths import Home
 
 #: In the environment of everything that an operation starts; its value is the lab's folder.
@@ -25,7 +25,7 @@ def environment(stack: str) -> dict[str, str]:
         StackNotFound, ConfigError: the stack's configuration is missing or wrong.
         ToolMissing: there is no Pulumi CLI yet.
     """
-    lab = config.load(stack)
+    lab = config.load_local(stack)
     home = Home(lab.name)
     return {
         "PATH": _path(home),
@@ -61,12 +61,12 @@ def operation_environment(stack: str) -> dict[str, str]:
     }
 
 
-def vault_address(lab: LabConfig) -> str:
+def vault_address(lab: LocalLab) -> str:
     """URL of the lab's Vault."""
     return f"https://{lab.with_role('vault')[0].address}:8200"
 
 
-def api_address(lab: LabConfig) -> str:
+def api_address(lab: LocalLab) -> str:
     """URL of the lab's Kubernetes API."""
     return f"https://{lab.with_role('control-plane')[0].address}:6443"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 from infra import paths
-from infra.config import LabConfig, MachineSpec
+from infra.config import LocalLab, MachineSpec
 from infra.contracts import Machine
 from infra.hosts.provision import Delivery, ProvisionedHosts
 from infra.provider import sdk
@@ -24,7 +24,7 @@ class LocalGround(pulumi.ComponentResource):
 
     def __init__(
         self,
-        lab: LabConfig,
+        lab: LocalLab,
         *,
         delivery: Delivery,
         opts: pulumi.ResourceOptions | None = None,

@@ -14,7 +14,7 @@ from typing import Any
 import pulumi
 
 from infra import naming, paths
-from infra.config import LabConfig
+from infra.config import LocalLab
 from infra.contracts import Cluster, Machine, SecretStore
 from infra.provider import sdk
 from infra.secrets.store import VaultBaseline
@@ -70,7 +70,7 @@ class Delivery:
 class _Plan:
     """What all playbooks of one lab have in common."""
 
-    lab: LabConfig
+    lab: LocalLab
     machines: Sequence[Machine]
     delivery: Delivery
     connection: sdk.SshConnection
@@ -159,7 +159,7 @@ class ProvisionedHosts(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        lab: LabConfig,
+        lab: LocalLab,
         machines: Sequence[Machine],
         connection: sdk.SshConnection,
         delivery: Delivery,
@@ -196,7 +196,7 @@ class ProvisionedHosts(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _seal(lab: LabConfig) -> dict[str, Any]:
+def _seal(lab: LocalLab) -> dict[str, Any]:
     return {
         "lab_vault_seal": lab.vault.seal,
         "lab_vault_seal_settings": dict(lab.vault.seal_settings),

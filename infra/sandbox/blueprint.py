@@ -8,11 +8,12 @@ the walls first, the principal's rights last.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 from infra import naming
 from infra.cluster import manifests
 from infra.cluster.manifests import Manifest
-from infra.config import LabConfig, SandboxSpec
+from infra.config import MachineSite, SandboxSpec
 from infra.sandbox import access, limits, network
 from infra.sandbox.identity import VaultMounts, VaultObjects, vault_objects
 from infra.sandbox.network import NetworkFacts
@@ -49,16 +50,17 @@ class Blueprint:
         return (self.namespace, *self.walls, *self.grants)
 
 
-def facts_of(lab: LabConfig, kubernetes_version: str) -> LabFacts:
-    """What the configuration says about the lab around its sandboxes."""
+def facts_of(lab: str, site: MachineSite, kubernetes_version: str) -> LabFacts:
+    """What the configuration of a ground of machines says about the lab around its sandboxes."""
+    nodes = [machine for machine in site.machines if machine.role != "vault"]
     return LabFacts(
-        lab=lab.name,
+        lab=lab,
         kubernetes_version=kubernetes_version,
         network=NetworkFacts(
-            pods=lab.network.pods,
-            services=lab.network.services,
-            nodes=tuple(machine.address for machine in lab.machines if machine.role != "vault"),
-            vault=lab.with_role("vault")[0].address,
+            pods=site.network.pods,
+            services=site.network.services,
+            nodes=tuple(IPv4Network(machine.address) for machine in nodes),
+            vault=tuple(IPv4Network(machine.address) for machine in site.with_role("vault")),
             vault_port=VAULT_PORT,
         ),
     )

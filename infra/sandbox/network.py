@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any
 
 from infra import naming
@@ -32,9 +32,9 @@ class NetworkFacts:
 
     pods: IPv4Network
     services: IPv4Network
-    #: Machines of the cluster.
-    nodes: tuple[IPv4Address, ...]
-    vault: IPv4Address
+    #: Machines of the cluster, one by one or by their subnets.
+    nodes: tuple[IPv4Network, ...]
+    vault: tuple[IPv4Network, ...]
     vault_port: int
 
     def forbidden(self) -> dict[IPv4Network, str]:
@@ -43,7 +43,7 @@ class NetworkFacts:
             self.pods: "the pods of every namespace",
             self.services: "the services of every namespace and the API server",
             LINK_LOCAL: "the metadata services of clouds",
-            **{IPv4Network(node): "a node of the cluster" for node in self.nodes},
+            **dict.fromkeys(self.nodes, "nodes of the cluster"),
         }
 
 
@@ -82,7 +82,7 @@ def _allow_vault(namespace: str, facts: NetworkFacts, labels: dict[str, str]) ->
         pods={naming.LABEL_SECRET_STORE: "client"},
         egress=[
             {
-                "to": [{"ipBlock": {"cidr": f"{facts.vault}/32"}}],
+                "to": [{"ipBlock": {"cidr": str(range_)}} for range_ in facts.vault],
                 "ports": [{"protocol": "TCP", "port": facts.vault_port}],
             }
         ],

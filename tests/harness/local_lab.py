@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra import config
-from infra.config import LabConfig
+from infra.config import LocalLab
 from infra.toolchain import Artifact
 from stacks import local
 from tests.harness.deploy import Deployment, deploy
@@ -76,7 +76,7 @@ COMPUTED = {"ailab:hosts:Machine": _machine, "ailab:ansible:Playbook": _playbook
 
 def deploy_local(
     patch: pytest.MonkeyPatch,
-    lab: LabConfig | None = None,
+    lab: LocalLab | None = None,
     *,
     preview: bool = False,
     built: dict[str, Artifact] | None = None,
@@ -85,5 +85,5 @@ def deploy_local(
     patch.setenv("LAB_HOME", HOME)
     patch.setattr("infra.toolchain.version", lambda _: KUBERNETES)
     patch.setattr("infra.toolchain.artifacts", lambda: artifacts() if built is None else built)
-    wanted = lab or config.load("local")
+    wanted = lab or config.load_local("local")
     return deploy(lambda: local.compose(wanted), computed=COMPUTED, preview=preview)

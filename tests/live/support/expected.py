@@ -18,7 +18,7 @@ def kubernetes_version(api: Api) -> str:
 
 def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
     """Every configured sandbox by name."""
-    facts = blueprint.facts_of(lab.config, version)
+    facts = blueprint.facts_of(lab.name, lab.config, version)
     return {spec.name: blueprint.draw(spec, facts) for spec in lab.config.sandboxes}
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from infra import config
-from infra.config import LabConfig, MachineSpec
+from infra.config import LocalLab, MachineSpec
 from infra.naming import hostname
 from infra.paths import Home
 
@@ -16,7 +16,7 @@ class Lab:
     """Configuration and home of one lab."""
 
     stack: str
-    config: LabConfig
+    config: LocalLab
 
     @property
     def name(self) -> str:
@@ -59,4 +59,4 @@ class Lab:
 def current() -> Lab:
     """The lab of the stack that LAB_STACK names (`local` if it is not set)."""
     stack = os.environ.get("LAB_STACK") or "local"
-    return Lab(stack, config.load(stack))
+    return Lab(stack, config.load_local(stack))

@@ -45,15 +45,15 @@ def test_an_invalid_configuration_is_told_by_its_key(file: Path) -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    document = {"name": "Local", "ground": "moon", "machines": [], "extra": 1}
+    document = {"name": "Local", "ground": "local", "network": 1, "machines": [], "extra": 1}
     with pytest.raises(ConfigError) as caught:
         config.parse(document, source="here")
-    for key in ("name: ", "ground: ", "extra: "):
+    for key in ("name: ", "network: ", "extra: "):
         assert key in caught.value.message
 
 
 def test_derived_addresses() -> None:
-    lab = config.load("local")
+    lab = config.load_local("local")
     assert lab.network.gateway == IPv4Address("10.71.0.1")
     assert lab.network.cluster_dns == IPv4Address("10.73.0.10")
     assert [machine.name for machine in lab.with_role("worker")] == ["worker"]
@@ -86,7 +86,7 @@ def test_a_file_that_holds_no_lab_is_told(
 
 
 def test_the_running_program_reads_the_same_lab() -> None:
-    lab = config.load("local")
+    lab = config.load_local("local")
     found = []
 
     def program() -> None:

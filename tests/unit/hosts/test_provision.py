@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.config import LabConfig
+from infra.config import LocalLab
 from tests.harness.deploy import Deployment
 from tests.harness.local_lab import SIGNING_KEY, artifacts, deploy_local
 
@@ -182,7 +182,7 @@ def test_a_registry_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
         ],
         "registry": {"address": "registry.lab:5000"},
     }
-    deployment = deploy_local(monkeypatch, LabConfig.model_validate(document))
+    deployment = deploy_local(monkeypatch, LocalLab.model_validate(document))
     for inputs in playbooks(deployment).values():
         assert inputs["variables"]["lab_registry"] == "registry.lab:5000"
     assert deployment.exports["sandboxes"] == {}

@@ -114,7 +114,7 @@ def test_up(stack: FakeStack) -> None:
 def test_images_are_pushed_where_there_is_a_registry(
     stack: FakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab = config.load("local")
+    lab = config.load_local("local")
     pushed: list[str] = []
     monkeypatch.setattr(toolchain, "push", lambda address, **_: pushed.append(address))
     lifecycle.up("local", Recorder())

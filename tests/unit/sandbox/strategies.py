@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from hypothesis import strategies as st
 
@@ -16,8 +16,8 @@ FACTS = LabFacts(
     network=NetworkFacts(
         pods=IPv4Network("10.72.0.0/16"),
         services=IPv4Network("10.73.0.0/16"),
-        nodes=(IPv4Address("10.71.0.10"), IPv4Address("10.71.0.11")),
-        vault=IPv4Address("10.71.0.12"),
+        nodes=(IPv4Network("10.71.0.10"), IPv4Network("10.71.0.11")),
+        vault=(IPv4Network("10.71.0.12"),),
         vault_port=8200,
     ),
 )

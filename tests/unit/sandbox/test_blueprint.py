@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -202,6 +202,7 @@ def test_limits_fit_into_the_quota(spec: SandboxSpec) -> None:
 
 
 def test_facts_come_from_the_configuration() -> None:
-    facts = blueprint.facts_of(config.load("local"), "1.36.3")
+    lab = config.load_local("local")
+    facts = blueprint.facts_of(lab.name, lab, "1.36.3")
     assert facts == FACTS
-    assert IPv4Address("10.71.0.12") not in facts.network.nodes
+    assert IPv4Network("10.71.0.12") not in facts.network.nodes

@@ -24,8 +24,8 @@ def children(deployment: Deployment) -> list[Resource]:
 
 
 def test_it_declares_the_blueprint_and_nothing_else(deployment: Deployment) -> None:
-    lab = config.load("local")
-    drawing = blueprint.draw(lab.sandboxes[0], blueprint.facts_of(lab, KUBERNETES))
+    lab = config.load_local("local")
+    drawing = blueprint.draw(lab.sandboxes[0], blueprint.facts_of(lab.name, lab, KUBERNETES))
     declared = {
         (entry.inputs["kind"], entry.inputs["metadata"]["name"]): {
             key: value for key, value in entry.inputs.items() if value is not None

@@ -1,0 +1,18 @@
+"""What AWS and Azure have in common."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from infra.config.model import Model
+
+
+class CloudSite(Model):
+    """An account of a cloud provider."""
+
+    #: Who answers for the lab; a tag of every resource.
+    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    #: Who pays; a tag of every resource.
+    cost_center: str = Field(pattern=r"^[A-Za-z0-9._-]{2,32}$")
+    #: Euros a month; the owner is told at 80 per cent and when it is forecast to be passed.
+    monthly_budget: int = Field(ge=1)

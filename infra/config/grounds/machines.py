@@ -1,0 +1,69 @@
+"""Grounds of machines: what local machines and bare metal have in common."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from infra.config.model import Model, Name
+from infra.config.network import Network
+
+
+class MachineSpec(Model):
+    """One machine. On the local ground it is made; elsewhere it exists and is reached by SSH."""
+
+    name: Name
+    role: Literal["control-plane", "worker", "vault"]
+    address: IPv4Address
+
+
+class MachineSite(Model):
+    """Machines and their network."""
+
+    network: Network = Network()
+    machines: tuple[MachineSpec, ...]
+
+    @model_validator(mode="after")
+    def _machines_fit(self) -> Self:
+        for field in ("name", "address"):
+            values = [getattr(machine, field) for machine in self.machines]
+            twice = sorted({str(value) for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"machines: {field} used twice: {', '.join(twice)}")
+        reserved = {
+            self.network.machines.network_address: "the network's own address",
+            self.network.machines.broadcast_address: "the broadcast address",
+            self.network.gateway: "the host's own address",
+        }
+        for machine in self.machines:
+            if machine.address not in self.network.machines:
+                raise ValueError(
+                    f"machines: {machine.name} ({machine.address}) lies outside network.machines "
+                    f"({self.network.machines})"
+                )
+            if machine.address in reserved:
+                raise ValueError(
+                    f"machines: {machine.name} ({machine.address}) is {reserved[machine.address]}"
+                )
+        return self
+
+    def with_role(self, role: str) -> tuple[MachineSpec, ...]:
+        return tuple(machine for machine in self.machines if machine.role == role)
+
+
+def require_roles(site: MachineSite, counts: dict[str, range]) -> None:
+    """Refuses a site with too few or too many machines of a role.
+
+    Raises:
+        ValueError: naming the role, and what is there.
+    """
+    for role, allowed in counts.items():
+        found = len(site.with_role(role))
+        if found in allowed:
+            continue
+        limit = "at least" if found < allowed[0] else "at most"
+        least_or_most = allowed[0] if found < allowed[0] else allowed[-1]
+        exactly = "exactly" if len(allowed) == 1 else limit
+        raise ValueError(f"machines: {exactly} {least_or_most} {role} is needed, not {found}")

@@ -1,0 +1,19 @@
+"""What all configuration has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: A DNS label (RFC 1123), short enough that every name derived from it still is one.
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
+#: From what everybody may read to what hurts people if it is lost; the order is that of the words.
+Classification = Literal["public", "internal", "confidential", "restricted"]
+CLASSIFICATIONS: tuple[Classification, ...] = get_args(Classification)
+
+
+class Model(BaseModel):
+    """Unknown keys are refused: a misspelt protection must never be silently off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,53 @@
+"""What stands on every ground once it has a cluster and a Vault: login, baseline, sandboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from infra.cluster import kubernetes
+from infra.cluster.baseline import ClusterBaseline
+from infra.contracts import Cluster, SecretStore
+from infra.sandbox.blueprint import Blueprint
+from infra.sandbox.component import SandboxNamespace
+from infra.secrets.store import ClusterLogin, VaultBaseline
+
+
+def compose(
+    lab: str,
+    *,
+    cluster: Cluster,
+    secret_store: SecretStore,
+    vault_engines: VaultBaseline,
+    drawings: Sequence[Blueprint],
+    kubernetes_version: str,
+) -> dict[str, Any]:
+    """Declares the layers; returns what the stack exports of its sandboxes, by name.
+
+    `drawings` come from the caller, who draws before anything is declared: a sandbox that may
+    not be must not leave a half-made lab.
+    """
+    login = ClusterLogin(lab, secret_store=secret_store, cluster=cluster)
+    access = kubernetes.access(cluster)
+    baseline = ClusterBaseline(lab, lab=lab, kubernetes_version=kubernetes_version, access=access)
+    sandboxes = {
+        drawing.spec.name: SandboxNamespace(
+            drawing,
+            access=access,
+            secret_store=secret_store,
+            vault_login=login.login,
+            vault_engines=vault_engines,
+            opts=pulumi.ResourceOptions(depends_on=[baseline]),
+        )
+        for drawing in drawings
+    }
+    return {
+        name: {
+            "namespace": sandbox.namespace,
+            "transit_key": f"{sandbox.key.mount}/{sandbox.key.name}",
+            "kv_path": sandbox.kv_path,
+        }
+        for name, sandbox in sandboxes.items()
+    }
