@@ -51,6 +51,7 @@ class SshInputs(BaseModel):
     model_config = _STRICT
 
     user: Word = "root"
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
     ssh_key: properties.AbsolutePath
     known_hosts: properties.AbsolutePath
     logs: properties.AbsolutePath
@@ -155,6 +156,7 @@ def _asked(inputs: dict[str, Any], timeout: float, *, check: bool = False) -> pl
             key=Path(known.connection.ssh_key),
             known_hosts=Path(known.connection.known_hosts),
             user=known.connection.user,
+            port=known.connection.port,
         ),
         logs=Path(known.connection.logs),
         timeout=int(min(known.timeout_seconds, timeout)),

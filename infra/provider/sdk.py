@@ -104,7 +104,9 @@ class SshConnection:
     known_hosts: pulumi.Input[str]
     #: Folder that gets the runs' logs.
     logs: pulumi.Input[str]
+    #: Anybody but root needs sudo without a password.
     user: pulumi.Input[str] = "root"
+    port: pulumi.Input[int] = 22
 
 
 class Playbook(_Resource):
@@ -142,6 +144,7 @@ class Playbook(_Resource):
             ],
             "connection": {
                 "user": connection.user,
+                "port": connection.port,
                 "sshKey": connection.ssh_key,
                 "knownHosts": connection.known_hosts,
                 "logs": connection.logs,
@@ -168,6 +171,33 @@ class Playbook(_Resource):
     def drift(self) -> pulumi.Output[Sequence[str]]:
         """What the last refresh found changed by others, as "HOST: TASK"."""
         return self._output("drift")
+
+
+class IssuerKeys(_Resource):
+    """Who signs the service account tokens of a cluster, asked of its API server.
+
+    `kubeconfig` is the path of one, or its content if that holds no secret (a cloud's).
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        kubeconfig: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"kubeconfig": kubeconfig}
+        super().__init__(tokens.ISSUER_KEYS, resource_name, inputs, ("issuer", "keys"), opts)
+
+    @property
+    def issuer(self) -> pulumi.Output[str]:
+        """URL."""
+        return self._output("issuer")
+
+    @property
+    def keys(self) -> pulumi.Output[Sequence[str]]:
+        """PEM public keys."""
+        return self._output("keys")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from infra.plugins.resource import ResourceType
-from infra.provider import playbook, sdk, tokens, vault
+from infra.provider import issuer_keys, playbook, sdk, tokens, vault
 from tests.harness.deploy import Computed, Deployment, deploy
 
 COMPUTED: Computed = {
@@ -22,6 +22,7 @@ COMPUTED: Computed = {
         "notApplied": {"a/b": "c"},
         "drift": ["x"],
     },
+    tokens.ISSUER_KEYS: lambda _name, _inputs: {"issuer": "https://i", "keys": ["PEM"]},
 }
 
 CONNECTION = sdk.VaultConnection("https://v", "/ca", "/approle")
@@ -57,7 +58,10 @@ def program() -> None:
     sdk.Role("role", connection=CONNECTION, mount="jwt", name="r", parameters=parameters)
     sdk.PkiRole("pki", connection=CONNECTION, mount="pki", name="r", parameters={"max_ttl": "1h"})
     sdk.AuditDevice("audit", connection=CONNECTION, path="file", options={"file_path": "/a"})
+    keys = sdk.IssuerKeys("keys", kubeconfig="/kubeconfig")
     outputs = {
+        "issuer": keys.issuer,
+        "keys": keys.keys,
         "facts": run.facts,
         "not_applied": run.not_applied,
         "drift": run.drift,
@@ -82,7 +86,11 @@ def inputs(deployed: Deployment, token: str) -> dict[str, Any]:
     return resource.inputs
 
 
-TYPES: list[ResourceType] = [playbook.Playbook(), *(type_() for type_ in vault.TYPES)]
+TYPES: list[ResourceType] = [
+    playbook.Playbook(),
+    issuer_keys.IssuerKeys(),
+    *(type_() for type_ in vault.TYPES),
+]
 
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.token)
@@ -94,7 +102,7 @@ def test_the_plugin_accepts_what_the_sdk_sends(
 
 
 def test_a_first_preview_needs_no_value_too_early() -> None:
-    assert len(deploy(program, computed=COMPUTED, preview=True).resources) == 9
+    assert len(deploy(program, computed=COMPUTED, preview=True).resources) == 10
 
 
 def test_the_machines_inputs(deployed: Deployment) -> None:
@@ -104,6 +112,8 @@ def test_the_machines_inputs(deployed: Deployment) -> None:
 
 def test_outputs_have_pythons_names_and_their_keys_stay(deployed: Deployment) -> None:
     assert deployed.exports == {
+        "issuer": "https://i",
+        "keys": ["PEM"],
         "facts": {"some_key": "v"},
         "not_applied": {"a/b": "c"},
         "drift": ["x"],
