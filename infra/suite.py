@@ -107,20 +107,20 @@ class Suite:
                 self.totals.add(linter.name, int(good), int(not good), 0)
 
     def _offline_tests(self) -> None:
-        folders, environment = list(OFFLINE_TESTS), dict(os.environ)
+        folders = list(OFFLINE_TESTS)
         if toolchain.missing():
             self.report("tests without a lab; integration tests are left out: tools are missing")
         else:
             self.report("tests without a lab")
             folders.append(INTEGRATION_TESTS)
-            environment["VAULT_BINARY"] = str(toolchain.binary("vault"))
         present = [folder for folder in folders if (paths.REPOSITORY / folder).is_dir()]
         with tempfile.TemporaryDirectory(prefix="lab-test-") as folder:
             junit = Path(folder) / "junit.xml"
             command = [str(_BIN / "python"), "-P", "-m", "pytest", *present, "-q", "--tb=short"]
+            command += ["-n", "auto", "--dist", "worksteal"]
             command += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
             command += [f"--cov-fail-under={COVERAGE}", "--junitxml", str(junit)]
-            status = process.attend(command, environment=environment, folder=paths.REPOSITORY)
+            status = process.attend(command, environment=os.environ, folder=paths.REPOSITORY)
             passed, failed, skipped = count_junit(junit)
         # Too little coverage fails the run although every test passed.
         self.totals.add("unit", passed, failed or int(status != 0), skipped)

@@ -5,18 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from infra import toolchain
-from infra.errors import ToolMissing
 from infra.secrets.client import Connection, Vault
 from tests.harness import vault as harness
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]:
-    try:
-        binary = toolchain.binary("vault")
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with harness.running(binary, tmp_path_factory.mktemp("vault")) as found:
+    with harness.running(toolchain.binary("vault"), tmp_path_factory.mktemp("vault")) as found:
         yield found
 
 

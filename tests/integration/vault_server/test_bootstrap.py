@@ -1,4 +1,4 @@
-"""The bootstrap against a real Vault (its binary in VAULT_BINARY or on PATH)."""
+"""The bootstrap against a real Vault."""
 
 from __future__ import annotations
 
