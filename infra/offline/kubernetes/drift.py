@@ -13,7 +13,7 @@ from typing import Any, Final
 from infra.offline.kubernetes.objects import Manifest, metadata
 from infra.offline.kubernetes.readiness import group_of
 from infra.plugins import UNKNOWN, Change
-from infra.plugins.diffing import Path, property_path
+from infra.plugins.diffing import Path, changed_paths, property_path
 
 _ABSENT: Final = object()
 
@@ -67,7 +67,12 @@ def _same(path: Path, new: Any, then: Any, now: Any) -> bool:
             if len(lists) != 3 or len({len(side) for side in lists}) != 1:
                 return False
         new, then, now = (_child(side, part) for side in (new, then, now))
-    return bool(_plain(then) == _plain(now))
+    return _equal(_plain(then), _plain(now))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """As JSON: `false` is not `0`, although Python says so; `1` is `1.0`."""
+    return not changed_paths(one, other)
 
 
 def _plain(value: Any) -> Any:
@@ -98,7 +103,7 @@ def merge_live(desired: Any, known: Any, live: Any) -> Any:
     `known` is the API's last answer; where live still equals it, nothing has drifted, however
     the API spells it. Fields that the program does not set are not looked at.
     """
-    if live == known:
+    if _equal(live, known):
         return desired
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
         before = known if isinstance(known, Mapping) else {}

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.offline.kubernetes import drift
@@ -76,9 +76,17 @@ def test_lists_that_others_have_changed_are_not_compared() -> None:
 
 
 @given(maps, maps)
+@example({"hostNetwork": False}, {"hostNetwork": 0})
 def test_a_real_change_is_never_dropped(old: dict[str, Any], new: dict[str, Any]) -> None:
     changes = changed_paths(old, new)
     assert drift.effective(changes, new, old, new) == changes
+
+
+def test_drift_from_false_to_zero_shows() -> None:
+    said = {"spec": {"enabled": False, "replicas": 1}}
+    live = {"spec": {"enabled": 0, "replicas": 1.0}}
+    merged = drift.merge_live(said, said, live)["spec"]
+    assert [type(merged[key]) for key in ("enabled", "replicas")] == [int, int]
 
 
 def test_replacing_paths() -> None:
