@@ -132,24 +132,22 @@ def read(kubeconfig: str) -> Issuer:
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
+    inline = "\n" in kubeconfig
+    connect: Any = config.new_client_from_config_dict if inline else config.new_client_from_config
+    # Unparsed answers: the client would turn the documents into text that is not JSON.
+    raw: Any = {"_request_timeout": _REQUEST_TIMEOUT, "_preload_content": False}
     try:
-        if "\n" in kubeconfig:
-            api = config.new_client_from_config_dict(yaml.safe_load(kubeconfig))
-        else:
-            api = config.new_client_from_config(kubeconfig)
-        with api:
-            discovery = client.WellKnownApi(api).get_service_account_issuer_open_id_configuration(
-                _request_timeout=_REQUEST_TIMEOUT, _preload_content=False
-            )
-            keys = client.OpenidApi(api).get_service_account_issuer_open_id_keyset(
-                _request_timeout=_REQUEST_TIMEOUT, _preload_content=False
-            )
+        with connect(yaml.safe_load(kubeconfig) if inline else kubeconfig) as api:
+            well_known: Any = client.WellKnownApi(api)
+            discovery = well_known.get_service_account_issuer_open_id_configuration(**raw)
+            openid: Any = client.OpenidApi(api)
+            keys = openid.get_service_account_issuer_open_id_keyset(**raw)
             return issuer(json.loads(discovery.data), json.loads(keys.data))
     except ApiException as error:
         raise KubernetesRefused(
             f"the API server does not show who signs its tokens: {error.status} {error.reason}.",
-            next_step="run the kubeconfig's program for a token by hand, and log in as somebody who "
-            "may read /openid/v1/jwks (cluster role system:service-account-issuer-discovery).",
+            next_step="run the kubeconfig's program for a token by hand, and log in as somebody "
+            "who may read /openid/v1/jwks (cluster role system:service-account-issuer-discovery).",
         ) from error
     except (HTTPError, OSError, config.ConfigException, yaml.YAMLError) as error:
         raise KubernetesUnreachable(

@@ -59,12 +59,12 @@ class ApiServer(ThreadingHTTPServer):
             "/openid/v1/jwks": {"keys": list(keys)},
         }
 
-    def kubeconfig(self, folder: Path, *, token: str = "good") -> str:
+    def kubeconfig(self, folder: Path, *, proof: str = "good") -> str:
         """With a login as clouds have it: a program that prints a token."""
         credential = {
             "apiVersion": "client.authentication.k8s.io/v1",
             "kind": "ExecCredential",
-            "status": {"token": token},
+            "status": {"token": proof},
         }
         file = folder / "credential.json"
         file.write_text(json.dumps(credential))
@@ -132,7 +132,7 @@ def test_takes_the_path_of_a_kubeconfig_as_well(server: ApiServer, tmp_path: Pat
 def test_a_login_that_is_refused_is_told(server: ApiServer, tmp_path: Path) -> None:
     server.serve_keys(_rsa("a")[0])
     with pytest.raises(KubernetesRefused, match="401") as caught:
-        issuer_keys.read(server.kubeconfig(tmp_path, token="bad"))
+        issuer_keys.read(server.kubeconfig(tmp_path, proof="bad"))
     assert "bad" not in str(caught.value).replace("LAB", "")
 
 
