@@ -10,7 +10,7 @@ from infra import naming, paths, toolchain
 from infra.config import LocalLab
 from infra.contracts import Machine
 from infra.hosts.ground import CACHE_ON_MACHINE, LocalGround
-from infra.hosts.provision import Delivery
+from infra.hosts.plan import Delivery
 from infra.sandbox import blueprint
 from stacks import layers
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
 
-from infra import paths
+from infra import naming, paths
 from infra.config import LocalLab, MachineSpec
-from infra.contracts import Machine
-from infra.hosts.provision import Delivery, ProvisionedHosts
+from infra.contracts import Machine, Registry
+from infra.hosts.plan import Delivery, HostsArgs, Ranges
+from infra.hosts.provision import ProvisionedHosts
 from infra.provider import sdk
 
 #: Where the cache of this host is mounted, read-only, in every local machine.
@@ -38,17 +40,14 @@ class LocalGround(pulumi.ComponentResource):
         workers = [self._machine(spec, with_=control_plane) for spec in lab.with_role("worker")]
         made = {machine.name: machine for machine in (vault, control_plane, *workers)}
         self.machines = [made[spec.name] for spec in lab.machines]
-        home = paths.Home(lab.name)
         self.hosts = ProvisionedHosts(
             lab.name,
-            lab=lab,
-            machines=self.machines,
-            connection=sdk.SshConnection(
-                ssh_key=str(home.ssh_key),
-                known_hosts=str(home.known_hosts),
-                logs=str(home.logs),
-            ),
-            delivery=delivery,
+            _args(lab, self.machines, delivery),
+            lab.vault,
+            control_planes=[
+                (naming.hostname(lab.name, spec.name), str(spec.address))
+                for spec in lab.with_role("control-plane")
+            ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
@@ -75,3 +74,25 @@ class LocalGround(pulumi.ComponentResource):
             instance=made.instance,
             resource=made,
         )
+
+
+def _args(lab: LocalLab, machines: Sequence[Machine], delivery: Delivery) -> HostsArgs:
+    home, network = paths.Home(lab.name), lab.network
+    return HostsArgs(
+        lab=lab.name,
+        machines=machines,
+        connection=sdk.SshConnection(
+            ssh_key=str(home.ssh_key), known_hosts=str(home.known_hosts), logs=str(home.logs)
+        ),
+        delivery=delivery,
+        ranges=Ranges(
+            machines=network.machines,
+            pods=network.pods,
+            services=network.services,
+            cluster_dns=network.cluster_dns,
+            controller=str(network.gateway),
+        ),
+        vault=str(lab.with_role("vault")[0].address),
+        kubernetes=str(lab.with_role("control-plane")[0].address),
+        registry=Registry(lab.registry.address if lab.registry else None),
+    )

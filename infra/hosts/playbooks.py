@@ -47,11 +47,15 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """How hosts are reached. Host keys are checked strictly against `known_hosts`."""
+    """How hosts are reached. Host keys are checked strictly against `known_hosts`.
+
+    A user other than root needs sudo without a password.
+    """
 
     key: Path
     known_hosts: Path
     user: str = "root"
+    port: int = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,8 @@ def inventory(asked: Run) -> dict[str, Any]:
             groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = {}
     common = {
         "ansible_user": asked.ssh.user,
+        "ansible_port": asked.ssh.port,
+        "ansible_become": asked.ssh.user != "root",
         "ansible_ssh_private_key_file": str(asked.ssh.key),
         "ansible_host_key_checking": True,
         "ansible_ssh_common_args": " ".join(

@@ -7,6 +7,7 @@ in it; `ClusterLogin` after, because it trusts the keys of that cluster.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from textwrap import dedent
 
 import pulumi
@@ -70,11 +71,22 @@ def carried_by(secret_store: SecretStore) -> pulumi.ResourceOptions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KmsAccess:
+    """Who may use the key with which API servers encrypt: their KMS plugins, by certificate.
+
+    `authority` is the certificate (PEM) of the CA; `machines` are the common names of the
+    certificates and the addresses from which they may come.
+    """
+
+    authority: pulumi.Input[str]
+    machines: Sequence[tuple[str, str]]
+
+
 class VaultBaseline(pulumi.ComponentResource):
     """Engines, the audit device, and the API server's key with the identity that may use it.
 
-    `control_plane` is the common name of the machine's certificate and its address: from there,
-    and with that certificate, the KMS plugin logs in. `authority` is the CA's certificate (PEM).
+    A cluster whose provider encrypts its secrets needs no key here, and gives no `kms`.
     """
 
     def __init__(
@@ -82,8 +94,7 @@ class VaultBaseline(pulumi.ComponentResource):
         name: str,
         *,
         secret_store: SecretStore,
-        authority: pulumi.Input[str],
-        control_plane: tuple[str, str],
+        kms: KmsAccess | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:secrets:VaultBaseline", name, {}, opts)
@@ -109,7 +120,8 @@ class VaultBaseline(pulumi.ComponentResource):
             options={"version": "2"},
             opts=self._carried,
         )
-        self._kms(transit, authority, control_plane)
+        if kms is not None:
+            self._kms(transit, kms)
         self.register_outputs({})
 
     def _audit(self, secret_store: SecretStore) -> None:
@@ -129,10 +141,7 @@ class VaultBaseline(pulumi.ComponentResource):
             ),
         )
 
-    def _kms(
-        self, transit: pulumi.Resource, authority: pulumi.Input[str], control_plane: tuple[str, str]
-    ) -> None:
-        common_name, address = control_plane
+    def _kms(self, transit: pulumi.Resource, kms: KmsAccess) -> None:
         after_transit = pulumi.ResourceOptions(depends_on=[transit])
         sdk.TransitKey(
             "kms-key",
@@ -164,12 +173,12 @@ class VaultBaseline(pulumi.ComponentResource):
             mount=naming.VAULT_CERT,
             name=naming.VAULT_KMS_ROLE,
             parameters={
-                "certificate": authority,
-                "allowed_common_names": [common_name],
+                "certificate": kms.authority,
+                "allowed_common_names": [common_name for common_name, _ in kms.machines],
                 "token_policies": [naming.VAULT_KMS_ROLE],
                 "token_no_default_policy": True,
                 "token_period": KMS_TOKEN_PERIOD,
-                "token_bound_cidrs": [f"{address}/32"],
+                "token_bound_cidrs": [f"{address}/32" for _, address in kms.machines],
             },
             opts=pulumi.ResourceOptions.merge(
                 self._carried, pulumi.ResourceOptions(depends_on=[certificates, policy])

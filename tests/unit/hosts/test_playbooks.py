@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,21 @@ def test_the_inventory_demands_known_host_keys(root: Path) -> None:
     one = document["all"]["hosts"]["one"]
     assert one["ansible_host"] == "127.0.0.1"
     assert one["ansible_user"] == "root"
+    assert one["ansible_port"] == 22
+    assert one["ansible_become"] is False
     assert "StrictHostKeyChecking=yes" in one["ansible_ssh_common_args"]
     assert "UserKnownHostsFile=/known_hosts" in one["ansible_ssh_common_args"]
     groups = document["all"]["children"]
     assert list(groups["workers"]["hosts"]) == ["one", "two"]
     assert list(groups["vault"]["hosts"]) == ["one"]
+
+
+def test_a_user_who_is_not_root_becomes_root(root: Path) -> None:
+    by_admin = replace(
+        asked(root, WRITES), ssh=playbooks.Ssh(Path("/key"), Path("/hosts"), "admin")
+    )
+    one = playbooks.inventory(by_admin)["all"]["hosts"]["one"]
+    assert (one["ansible_user"], one["ansible_become"]) == ("admin", True)
 
 
 @pytest.mark.parametrize("strategy", ["mitogen_linear", "linear"])
