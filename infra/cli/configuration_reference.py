@@ -21,8 +21,8 @@ _HEAD = """\
 A stack's configuration is one document, below `config: ai-lab:lab:` in
 `stacks/config/Pulumi.STACK.yaml`. It is read once and checked whole before anything is done; a key
 that is not listed here is refused (LAB-101), so that a misspelt protection is never silently off.
-Examples that are tests as well: `tests/unit/config/valid`, and what is refused, with the reason
-in the first line of each, `tests/unit/config/invalid`.
+Examples that are tests as well: `examples/valid` and `tests/unit/config/valid`; what is refused,
+with the reason in the first line of each: `examples/invalid` and `tests/unit/config/invalid`.
 
 This page is made from `infra/config` by `python -m infra.cli.configuration_reference`.
 """
@@ -35,10 +35,12 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("A lab on Azure", config.AzureLab),
     ("A lab across grounds", config.HybridLab),
     ("members[]", config.Member),
+    ("members[].gateway", config.Gateway),
     ("network", config.Network),
     ("machines[]", config.MachineSpec),
     ("vault", config.VaultSpec),
     ("registry", config.RegistrySpec),
+    ("queues[]", config.QueueSpec),
     ("sandboxes[]", config.SandboxSpec),
     ("sandboxes[].quota", config.Quota),
     ("sandboxes[].egress[]", config.EgressRule),

@@ -6,13 +6,14 @@ from infra.config.grounds.hybrid import HybridLab, Member
 from infra.config.grounds.local import LocalLab
 from infra.config.grounds.machines import MachineSite, MachineSpec
 from infra.config.grounds.onprem import OnPremLab, OnPremSite
-from infra.config.lab import Lab, RegistrySpec
+from infra.config.lab import Lab, QueueSpec, RegistrySpec
 from infra.config.loading import (
     CONFIG_KEY,
     PROJECT,
     AnyLab,
     from_pulumi,
     load,
+    load_file,
     load_local,
     parse,
     stack_file,
@@ -20,12 +21,15 @@ from infra.config.loading import (
 )
 from infra.config.model import CLASSIFICATIONS, Classification, Model, Name
 from infra.config.network import Network
-from infra.config.sandboxes import EgressRule, Quota, SandboxSpec
+from infra.config.sandboxes import LINK_LOCAL, EgressRule, Quota, SandboxSpec, require_outside
+from infra.config.site import Site
 from infra.config.vault import VaultSpec
+from infra.config.vpn import Gateway
 
 __all__ = [
     "CLASSIFICATIONS",
     "CONFIG_KEY",
+    "LINK_LOCAL",
     "PROJECT",
     "AnyLab",
     "AwsLab",
@@ -34,6 +38,7 @@ __all__ = [
     "AzureSite",
     "Classification",
     "EgressRule",
+    "Gateway",
     "HybridLab",
     "Lab",
     "LocalLab",
@@ -45,14 +50,18 @@ __all__ = [
     "Network",
     "OnPremLab",
     "OnPremSite",
+    "QueueSpec",
     "Quota",
     "RegistrySpec",
     "SandboxSpec",
+    "Site",
     "VaultSpec",
     "from_pulumi",
     "load",
+    "load_file",
     "load_local",
     "parse",
+    "require_outside",
     "stack_file",
     "stacks",
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from infra.config.model import Model, Name
-from infra.config.sandboxes import SandboxSpec
+from infra.config import placement
+from infra.config.model import Classification, Model, Name
+from infra.config.sandboxes import LINK_LOCAL, SandboxSpec, require_outside
+from infra.config.site import Site
 from infra.config.vault import VaultSpec
 
 
@@ -17,6 +21,17 @@ class RegistrySpec(Model):
     address: str = Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?$")
 
 
+class QueueSpec(Model):
+    """A queue for work that waits for its turn. Only its place is decided so far (ADR 15)."""
+
+    name: Name
+    classification: Classification = "internal"
+    #: The ground that is to carry it; without one the rule of placement decides
+    ground: Name | None = None
+    #: GPUs that its work may hold at a time
+    gpus: int = Field(default=0, ge=0, le=1024)
+
+
 class Lab(Model):
     """A whole lab: what is the same on every ground."""
 
@@ -24,12 +39,68 @@ class Lab(Model):
     vault: VaultSpec = VaultSpec()
     registry: RegistrySpec | None = None
     sandboxes: tuple[SandboxSpec, ...] = ()
+    queues: tuple[QueueSpec, ...] = ()
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """What carries the lab by its name, the primary one first; a lab on one ground is its own
+        site, and the ground's name is its kind.
+        """
+        if not isinstance(self, Site):
+            raise NotImplementedError
+        return {self.ground: self}
+
+    @property
+    def grounds(self) -> Sequence[placement.Ground]:
+        """The same as the rule of placement sees it."""
+        return [
+            placement.ground(
+                name,
+                site.ground,
+                restricted_because=getattr(site, "restricted_because", None),
+            )
+            for name, site in self.sites.items()
+        ]
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """The ground of every sandbox and queue, by its path (`sandboxes.NAME`)."""
+        return {work.path: placement.place(work, self.grounds) for work in self._work()}
+
+    @property
+    def forbidden(self) -> Mapping[IPv4Network, str]:
+        """What no sandbox may be let out to, on any ground of the lab."""
+        forbidden: dict[IPv4Network, str] = {LINK_LOCAL: "the metadata services of clouds"}
+        for site in self.sites.values():
+            forbidden |= site.closed
+        return forbidden
+
+    def on(self, ground: str) -> tuple[SandboxSpec, ...]:
+        """The sandboxes that this ground carries."""
+        places = self.places
+        return tuple(box for box in self.sandboxes if places[f"sandboxes.{box.name}"] == ground)
+
+    def _work(self) -> list[placement.Work]:
+        return [
+            placement.Work(f"{kind}.{work.name}", work.classification, work.ground)
+            for kind, entries in (("sandboxes", self.sandboxes), ("queues", self.queues))
+            for work in entries
+        ]
 
     @model_validator(mode="after")
-    def _sandboxes_differ(self) -> Self:
-        names = [sandbox.name for sandbox in self.sandboxes]
-        if len(names) != len(set(names)):
-            raise ValueError("sandboxes: a name is used twice")
+    def _names_differ(self) -> Self:
+        for kind, entries in (("sandboxes", self.sandboxes), ("queues", self.queues)):
+            names = [entry.name for entry in entries]
+            if len(names) != len(set(names)):
+                raise ValueError(f"{kind}: a name is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _work_may_be_where_it_goes(self) -> Self:
+        _ = self.places
+        for sandbox in self.sandboxes:
+            for number, rule in enumerate(sandbox.egress, start=1):
+                require_outside(f"sandboxes.{sandbox.name}.egress.{number}", rule, self.forbidden)
         return self
 
 

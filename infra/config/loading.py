@@ -87,8 +87,21 @@ def load(stack: str) -> AnyLab:
             f"there is no configuration for stack {stack!r}.",
             next_step=f"choose one of: {', '.join(stacks())}; or write {file.name} beside them.",
         )
+    return load_file(file)
+
+
+def load_file(file: Path) -> AnyLab:
+    """Reads a configuration file that may lie anywhere.
+
+    Raises:
+        ConfigError: the file is not there, is not YAML or does not describe a lab.
+    """
     try:
         document = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror}.", next_step="name a file that is there."
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigError(
             f"{file.name} is not YAML: {error}", next_step="correct the file."

@@ -14,6 +14,9 @@ CLASSIFICATIONS: tuple[Classification, ...] = get_args(Classification)
 
 
 class Model(BaseModel):
-    """Unknown keys are refused: a misspelt protection must never be silently off."""
+    """Unknown keys are refused: a misspelt protection must never be silently off.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    What was given is not repeated in errors: it may be a secret in the wrong place.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

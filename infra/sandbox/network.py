@@ -19,11 +19,8 @@ from typing import Any
 from infra import naming
 from infra.cluster import manifests
 from infra.cluster.manifests import Manifest
-from infra.config import EgressRule
+from infra.config import LINK_LOCAL, EgressRule, require_outside
 from infra.errors import ConfigError
-
-#: Link-local: metadata services of every cloud listen there (169.254.169.254).
-LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +105,12 @@ def _allow(number: int, rule: EgressRule, holes: list[IPv4Network], **common: An
 
 def _holes(where: str, rule: EgressRule, facts: NetworkFacts) -> list[IPv4Network]:
     """What has to be cut out of a rule. Two ranges never overlap but one lies in the other."""
-    for closed, what in facts.forbidden().items():
-        if rule.cidr.subnet_of(closed):
-            raise ConfigError(
-                f"{where}: {rule.cidr} lies in {closed}, which holds {what}.",
-                next_step="name a destination outside the lab, or take the rule out; what one "
-                "sandbox has for another goes through the lab's storage.",
-            )
+    try:
+        require_outside(where, rule, facts.forbidden())
+    except ValueError as error:
+        raise ConfigError(
+            f"{error}.",
+            next_step="name a destination outside the lab, or take the rule out; what one "
+            "sandbox has for another goes through the lab's storage.",
+        ) from error
     return [closed for closed in facts.forbidden() if closed.subnet_of(rule.cidr)]

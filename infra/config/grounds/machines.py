@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network
 from typing import Literal, Self
 
 from pydantic import model_validator
 
 from infra.config.model import Model, Name
 from infra.config.network import Network
+from infra.config.site import Site
 
 
 class MachineSpec(Model):
@@ -19,7 +21,7 @@ class MachineSpec(Model):
     address: IPv4Address
 
 
-class MachineSite(Model):
+class MachineSite(Site):
     """Machines and their network."""
 
     network: Network = Network()
@@ -48,6 +50,24 @@ class MachineSite(Model):
                     f"machines: {machine.name} ({machine.address}) is {reserved[machine.address]}"
                 )
         return self
+
+    @property
+    def ranges(self) -> Mapping[str, IPv4Network]:
+        network = self.network
+        return {
+            "network.machines": network.machines,
+            "network.pods": network.pods,
+            "network.services": network.services,
+        }
+
+    @property
+    def closed(self) -> Mapping[IPv4Network, str]:
+        nodes = [machine for machine in self.machines if machine.role != "vault"]
+        return {
+            self.network.pods: "the pods of every namespace",
+            self.network.services: "the services of every namespace and the API server",
+            **{IPv4Network(machine.address): "a node of the cluster" for machine in nodes},
+        }
 
     def with_role(self, role: str) -> tuple[MachineSpec, ...]:
         return tuple(machine for machine in self.machines if machine.role == role)
