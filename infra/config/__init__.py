@@ -23,6 +23,7 @@ from infra.config.model import CLASSIFICATIONS, Classification, Model, Name
 from infra.config.network import Network
 from infra.config.sandboxes import LINK_LOCAL, EgressRule, Quota, SandboxSpec, require_outside
 from infra.config.site import Site
+from infra.config.ssh import SshAccess
 from infra.config.vault import VaultSpec
 from infra.config.vpn import Gateway
 
@@ -55,6 +56,7 @@ __all__ = [
     "RegistrySpec",
     "SandboxSpec",
     "Site",
+    "SshAccess",
     "VaultSpec",
     "from_pulumi",
     "load",
