@@ -54,6 +54,16 @@ class WrongGround(LabError):
     title = "the stack's ground cannot do that"
 
 
+class FileInTheWay(LabError):
+    code = "LAB-105"
+    title = "a file is there already and would be lost"
+
+
+class PriceTableInvalid(LabError):
+    code = "LAB-106"
+    title = "a price table cannot be used"
+
+
 class NotRoot(LabError):
     code = "LAB-201"
     title = "root is needed"
@@ -209,6 +219,11 @@ class StateLocked(LabError):
 class OperationStopped(PulumiFailed):
     code = "LAB-707"
     title = "an operation stopped half-way; what it did so far is kept"
+
+
+class PreviewOnly(LabError):
+    code = "LAB-708"
+    title = "a stack can only be previewed here: a provider is missing"
 
 
 class VerificationFailed(LabError):

@@ -15,6 +15,7 @@ from infra.cli import (
     destroy,
     doctor,
     environment,
+    init,
     machines,
     preview,
     status,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for module in (up, preview, status, verify, test, destroy, bench, doctor, environment):
+for module in (init, up, preview, status, verify, test, destroy, bench, doctor, environment):
     module.register(app)
 app.add_typer(machines.app, name="machines")
 app.add_typer(toolchain_app, name="toolchain")

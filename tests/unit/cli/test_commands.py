@@ -100,7 +100,7 @@ def test_shared_options_may_stand_first(words: list[str], hoisted: list[str]) ->
     assert main.hoist(words) == hoisted
 
 
-COMMANDS = ["up", "preview", "destroy", "status", "verify", "env", "kubeconfig", "doctor"]
+COMMANDS = ["init", "up", "preview", "destroy", "status", "verify", "env", "kubeconfig", "doctor"]
 COMMANDS += ["bench up", "test", "machines list", "machines reboot", "machines ssh-command"]
 COMMANDS += ["machines console-log", "toolchain"]
 

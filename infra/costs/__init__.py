@@ -1,0 +1,1 @@
+"""What a lab costs in a month, from price tables in this repository."""
