@@ -116,6 +116,13 @@ class NotConfirmed(LabError):
     title = "a question was not answered with yes"
 
 
+class HostRefused(LabError):
+    """What the operating system said, where no other error knows better."""
+
+    code = "LAB-211"
+    title = "a file of this host could not be read or written"
+
+
 class ToolUnknown(LabError):
     code = "LAB-301"
     title = "no such tool"
@@ -224,6 +231,11 @@ class OperationStopped(PulumiFailed):
 class PreviewOnly(LabError):
     code = "LAB-708"
     title = "a stack can only be previewed here: a provider is missing"
+
+
+class StateDamaged(LabError):
+    code = "LAB-708"
+    title = "the stack's state cannot be read"
 
 
 class VerificationFailed(LabError):

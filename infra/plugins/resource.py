@@ -106,6 +106,11 @@ class ResourceType(ABC):
         """Outputs as far as a preview can know them; `UNKNOWN` elsewhere."""
         return dict(news)
 
+    def preview_id(self, news: Properties) -> str:
+        """The id of a new resource where a preview can know it; empty where only `create` can."""
+        del news
+        return ""
+
     def preview_update(
         self, id_: str, old_inputs: Properties, old_outputs: Properties, news: Properties
     ) -> Properties:

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from infra.errors import PluginFailed
 from infra.plugins.resource import Checked, ResourceType
 from infra.plugins.serving import run_server
 
@@ -18,6 +19,8 @@ from infra.plugins.serving import run_server
 Configure = Callable[[dict[str, Any]], None]
 #: Validates the provider's own configuration, like `ResourceType.check`.
 CheckConfig = Callable[[dict[str, Any]], Checked]
+#: Answers a function of the provider, by its token; raises a LabError if there is none.
+Invoke = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,17 @@ class Plugin:
     find: Callable[[str], ResourceType | None]
     check_config: CheckConfig
     configure: Configure
+    invoke: Invoke
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 def _accept(_config: dict[str, Any]) -> None:
     """Configuration of a provider that has none."""
+
+
+def _no_function(token: str, _arguments: dict[str, Any]) -> dict[str, Any]:
+    """Functions of a provider that has none."""
+    raise PluginFailed(f"there is no function {token}.", next_step="leave it out of the program.")
 
 
 def plugin(
@@ -44,10 +53,18 @@ def plugin(
     configure: Configure | None = None,
     *,
     check_config: CheckConfig | None = None,
+    invoke: Invoke | None = None,
 ) -> Plugin:
     """Joins the parts; `types` is a list, or a function where the types cannot be listed."""
     find = types if callable(types) else {type_.token: type_ for type_ in types}.get
-    return Plugin(name, version, find, check_config or Checked, configure or _accept)
+    return Plugin(
+        name,
+        version,
+        find,
+        check_config or Checked,
+        configure or _accept,
+        invoke or _no_function,
+    )
 
 
 def serve(
@@ -57,6 +74,7 @@ def serve(
     configure: Configure | None = None,
     *,
     check_config: CheckConfig | None = None,
+    invoke: Invoke | None = None,
 ) -> None:
     """The `main` of `pulumi-resource-NAME`: prints its port, serves, and ends with the engine."""
     from infra.plugins.servicer import Servicer
@@ -64,7 +82,7 @@ def serve(
     parser = argparse.ArgumentParser(prog=f"pulumi-resource-{name}")
     parser.add_argument("engine", nargs="?", help="address of the engine (host:port)")
     arguments, _ = parser.parse_known_args()
-    made = plugin(name, version, types, configure, check_config=check_config)
+    made = plugin(name, version, types, configure, check_config=check_config, invoke=invoke)
     servicer = Servicer(made, engine_address=arguments.engine)
 
     def register(server: grpc.Server) -> None:

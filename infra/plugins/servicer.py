@@ -112,7 +112,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         news = from_struct(request.properties)
         if request.preview:
             outputs = self._serve(request, context, type_.preview, news)
-            return provider_pb2.CreateResponse(properties=to_struct(mark(outputs, news)))
+            return provider_pb2.CreateResponse(
+                id=self._serve(request, context, type_.preview_id, news),
+                properties=to_struct(mark(outputs, news)),
+            )
         create = partial(type_.create, timeout=request.timeout or type_.default_timeout)
         made = self._serve(request, context, create, news)
         return provider_pb2.CreateResponse(
@@ -158,6 +161,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         delete = partial(type_.delete, request.id, timeout=timeout)
         self._serve(request, context, delete, inputs, outputs)
         return empty_pb2.Empty()
+
+    def Invoke(  # noqa: N802
+        self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.InvokeResponse:
+        try:
+            answer = self._plugin.invoke(request.tok, strip_secrets(from_struct(request.args)))
+        except LabError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        response = provider_pb2.InvokeResponse()
+        # The field has the name of a word of Python's.
+        getattr(response, "return").CopyFrom(to_struct(answer))
+        return response
 
     def _type(self, request: Any, context: grpc.ServicerContext) -> ResourceType:
         token = request.type or request.urn.split("::")[2].split("$")[-1]
