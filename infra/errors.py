@@ -234,7 +234,7 @@ class PreviewOnly(LabError):
 
 
 class StateDamaged(LabError):
-    code = "LAB-708"
+    code = "LAB-709"
     title = "the stack's state cannot be read"
 
 

@@ -22,7 +22,7 @@ from infra.engine.environment import (
     vault_address,
 )
 from infra.engine.events import Diagnostic, Event
-from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, ToolMissing
+from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, StateDamaged, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, machine
 from infra.hosts.machine import MachineState
 from infra.paths import Home
@@ -184,17 +184,17 @@ def destroy(stack: str, show: Show, *, dry_run: bool = False) -> DestroyReport:
 def _destroy_by_pulumi(stack: str, home: Home, show: Show) -> None:
     show.step("Ending what still works on the lab")
     recovery.end_leftovers(home)
-    if not recovery.deployment(home, stack).get("resources"):
-        return
-    if not all(state.running for state in machine.list_machines(home)):
-        show.note("machines are down, so they are removed without asking them")
-        return
     try:
+        if not recovery.deployment(home, stack).get("resources"):
+            return
+        if not all(state.running for state in machine.list_machines(home)):
+            show.note("machines are down, so they are removed without asking them")
+            return
         driver = Stack(stack, on_event=show.event)
         driver.recover()
         show.step("Destroying")
         driver.run(Operation.DESTROY)
-    except (PulumiFailed, ToolMissing) as error:
+    except (PulumiFailed, StateDamaged, ToolMissing) as error:
         show.note(f"{error.code} {error.message} Machines are removed with all that is in them.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from infra.errors import Interrupted, LabError, LeftoversRemain, OperationStopped
+from infra.errors import HostRefused, Interrupted, LabError, LeftoversRemain, OperationStopped
 
 
 class ExitCode(IntEnum):
@@ -35,7 +35,8 @@ def exit_code(error: LabError) -> ExitCode:
     """The exit status for an error."""
     if isinstance(error, Interrupted):
         return ExitCode.INTERRUPTED
-    if isinstance(error, OperationStopped | LeftoversRemain):
+    # Where the host gives out, something may have been done: better said once too often.
+    if isinstance(error, OperationStopped | LeftoversRemain | HostRefused):
         return ExitCode.PARTLY_DONE
     if error.code.startswith("LAB-1") or error.code == "LAB-210":
         return ExitCode.BAD_INPUT

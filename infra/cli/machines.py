@@ -117,4 +117,7 @@ def console_log(name: Name, stack: Stack = "local") -> None:
     - `./lab machines console-log vault`
     """
     (state,) = _find(stack, [name])
-    typer.echo(state.args.container.console.read_text(errors="replace"), nl=False)
+    console = state.args.container.console
+    # A machine whose maker was killed before its first boot has none yet.
+    text = console.read_text(errors="replace") if console.is_file() else ""
+    typer.echo(text, nl=False)

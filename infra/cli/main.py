@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from infra.cli import (
     bench,
+    cost,
     destroy,
     doctor,
     environment,
@@ -26,7 +27,7 @@ from infra.cli import (
 from infra.cli.exit_codes import ExitCode, exit_code
 from infra.cli.options import errors, print_json
 from infra.cli.toolchain import toolchain_app
-from infra.errors import BadUsage, Interrupted, LabError
+from infra.errors import BadUsage, HostRefused, Interrupted, LabError
 
 app = typer.Typer(
     name="lab",
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for module in (init, up, preview, status, verify, test, destroy, bench, doctor, environment):
+for module in (init, up, preview, cost, status, verify, test, destroy, bench, doctor, environment):
     module.register(app)
 app.add_typer(machines.app, name="machines")
 app.add_typer(toolchain_app, name="toolchain")
@@ -85,11 +86,21 @@ def run(words: Sequence[str]) -> int:
         failure = Interrupted("stopped.", next_step="run the command again to go on.")
     except typer.Abort:
         failure = Interrupted("no answer.", next_step="run the command again to go on.")
-    except LabError as error:
+    except (LabError, OSError) as error:
         if os.environ.get("LAB_DEBUG"):
             errors.print_exception(show_locals=False)
-        failure = error
+        failure = error if isinstance(error, LabError) else _refused(error)
     return _report(failure, as_json="--json" in arguments)
+
+
+def _refused(error: OSError) -> HostRefused:
+    """A full disk, a file without rights: what the operating system says, not a traceback."""
+    where = f" ({error.filename})" if error.filename else ""
+    return HostRefused(
+        f"{error.strerror or error}{where}.",
+        next_step="see that the disk has room and the file can be read and written, then run the "
+        "same command again; LAB_DEBUG=1 shows where it happened.",
+    )
 
 
 def _report(error: LabError, *, as_json: bool) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 
 from infra.config import PROJECT
 from infra.engine.environment import OPERATION
-from infra.errors import StateLocked
+from infra.errors import StateDamaged, StateLocked
 from infra.hosts import cgroups
 from infra.paths import Home
 
@@ -139,13 +139,23 @@ def checkpoint(home: Home, stack: str) -> Path:
 
 
 def deployment(home: Home, stack: str) -> dict[str, Any]:
-    """The stack's state as the backend keeps it (secrets in it are encrypted); {} if none."""
+    """The stack's state as the backend keeps it (secrets in it are encrypted); {} if none.
+
+    Raises:
+        StateDamaged: the file is there and is no state (cut short by a full disk, say).
+    """
+    file = checkpoint(home, stack)
     try:
-        document = json.loads(checkpoint(home, stack).read_text())
+        document = json.loads(file.read_text())
+        return dict(document["checkpoint"].get("latest") or {})
     except FileNotFoundError:
         return {}
-    latest = document.get("checkpoint", {}).get("latest") or {}
-    return dict(latest)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise StateDamaged(
+            f"{file} is no state of Pulumi: {error}.",
+            next_step=f"put {file.name}.bak beside it in its place (the state before the last "
+            "change), or remove the lab: `./lab destroy --yes` needs no state.",
+        ) from error
 
 
 def pending_operations(home: Home, stack: str) -> list[str]:

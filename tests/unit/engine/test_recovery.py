@@ -13,7 +13,7 @@ import pytest
 
 from infra.engine import recovery
 from infra.engine.environment import OPERATION
-from infra.errors import StateLocked
+from infra.errors import StateDamaged, StateLocked
 from infra.paths import Home
 
 
@@ -151,3 +151,15 @@ def test_a_new_stack_has_no_deployment(home: Home) -> None:
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"version": 3, "checkpoint": {"latest": None}}))
     assert recovery.deployment(home, "local") == {}
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"checkpoint": {"lat', "[]", "{}", '{"checkpoint": null}']
+)
+def test_a_damaged_state_says_where_the_one_before_is(home: Home, content: str) -> None:
+    file = recovery.checkpoint(home, "local")
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    with pytest.raises(StateDamaged, match=r"local\.json is no state") as caught:
+        recovery.deployment(home, "local")
+    assert "local.json.bak" in caught.value.next_step

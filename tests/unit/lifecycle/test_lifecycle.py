@@ -187,6 +187,19 @@ def test_destroy_without_state(stack: FakeStack) -> None:
     assert stack.asked == []
 
 
+def test_destroy_with_a_damaged_state(
+    stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = recovery.checkpoint(home, "local")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('{"checkpoint": {"la')
+    show = Recorder()
+    report = lifecycle.destroy("local", show)
+    assert not report.left
+    assert stack.asked == []
+    assert any("LAB-709" in line for line in show.lines)
+
+
 def test_destroy_of_nothing(stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "find", lambda _: NOTHING)
     report = lifecycle.destroy("local", Recorder())
