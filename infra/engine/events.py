@@ -6,7 +6,7 @@ Source: sdk/go/common/apitype/events.go of Pulumi 3.259.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ class ResourceEvent:
     type: str
     #: Names of the properties that differ, where the engine says so.
     diffs: tuple[str, ...] = ()
+    #: What the program asks for, as far as it is known; Pulumi masks secrets in it.
+    inputs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -105,6 +107,7 @@ def _resource(
         urn=metadata.get("urn", ""),
         type=metadata.get("type", ""),
         diffs=tuple(detailed or metadata.get("diffs") or ()),
+        inputs=(metadata.get("new") or {}).get("inputs") or {},
     )
 
 

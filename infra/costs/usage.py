@@ -1,0 +1,240 @@
+"""What a planned resource takes that is paid for by time or size. Pure.
+
+Types are those of Pulumi, keys of properties those of their inputs. What is paid for by use alone
+(requests, traffic, stored data) is named as such, what has no charge of its own is listed here by
+its type, and everything else is unknown: nothing is ever free because nobody thought of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from infra.costs.tables import Unit
+
+#: Hours of an average month; the providers' own calculators count so.
+HOURS = 730
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A resource that a preview would make."""
+
+    type: str
+    name: str
+    inputs: Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """So many units a month of what `key` names in a price table."""
+
+    key: str
+    unit: Unit
+    quantity: Decimal
+
+
+def _hours(key: str, count: int = 1) -> Usage:
+    return Usage(key, "hour", Decimal(count * HOURS))
+
+
+def _gib(key: str, size: Any, count: int = 1) -> Usage:
+    return Usage(key, "GiB-month", Decimal(str(size)) * count)
+
+
+def _aws_instance(inputs: Inputs) -> Iterator[Usage]:
+    yield _hours(f"ec2/{inputs['instanceType']}")
+    disk = inputs.get("rootBlockDevice") or {}
+    if size := disk.get("volumeSize"):
+        yield _gib(f"ebs/{disk.get('volumeType', 'gp3')}", size)
+
+
+def _aws_nodes(inputs: Inputs) -> Iterator[Usage]:
+    """The fewest nodes that the group keeps; their disks mostly stand in a launch template."""
+    count = int(inputs["scalingConfig"]["minSize"])
+    for kind in (inputs.get("instanceTypes") or ["unknown"])[:1]:
+        yield _hours(f"ec2/{kind}", count)
+    if size := inputs.get("diskSize"):
+        yield _gib("ebs/gp3", size, count)
+
+
+def _aws_endpoint(inputs: Inputs) -> Iterator[Usage]:
+    """Gateway endpoints (S3, DynamoDB) cost nothing; the others by the zone."""
+    if inputs.get("vpcEndpointType") == "Interface":
+        yield _hours("vpc/interface-endpoint", len(inputs.get("subnetIds") or [None]))
+
+
+def _aws_database(inputs: Inputs) -> Iterator[Usage]:
+    copies = 2 if inputs.get("multiAz") else 1
+    yield _hours(f"rds/{inputs['instanceClass']}", copies)
+    yield _gib(f"rds/{inputs.get('storageType', 'gp2')}", inputs["allocatedStorage"], copies)
+
+
+def _azure_cluster(inputs: Inputs) -> Iterator[Usage]:
+    tier = str((inputs.get("sku") or {}).get("tier", "Free"))
+    if tier != "Free":
+        yield _hours(f"aks/{tier.lower()}")
+    for pool in inputs.get("agentPoolProfiles") or []:
+        yield from _azure_pool(pool)
+
+
+def _azure_pool(inputs: Inputs) -> Iterator[Usage]:
+    count = int(inputs.get("minCount", inputs.get("count", 1)))
+    yield _hours(f"vm/{inputs['vmSize']}", count)
+    if size := inputs.get("osDiskSizeGB"):
+        yield _gib("disk/managed", size, count)
+
+
+def _azure_machine(inputs: Inputs) -> Iterator[Usage]:
+    yield _hours(f"vm/{inputs['hardwareProfile']['vmSize']}")
+    disk = (inputs.get("storageProfile") or {}).get("osDisk") or {}
+    if size := disk.get("diskSizeGB"):
+        yield _gib("disk/managed", size)
+
+
+def _azure_database(inputs: Inputs) -> Iterator[Usage]:
+    mode = (inputs.get("highAvailability") or {}).get("mode", "Disabled")
+    copies = 1 if mode == "Disabled" else 2
+    yield _hours(f"postgresql/{inputs['sku']['name']}", copies)
+    if size := (inputs.get("storage") or {}).get("storageSizeGB"):
+        yield _gib("postgresql/storage", size, copies)
+
+
+def _fixed(usage: Usage) -> Callable[[Inputs], Iterator[Usage]]:
+    return lambda _: iter([usage])
+
+
+def _month(key: str) -> Usage:
+    return Usage(key, "month", Decimal(1))
+
+
+_BY_TIME: dict[str, Callable[[Inputs], Iterator[Usage]]] = {
+    "aws:ec2/instance:Instance": _aws_instance,
+    "aws:ec2/eip:Eip": _fixed(_hours("vpc/public-ipv4")),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _aws_endpoint,
+    "aws:ebs/volume:Volume": lambda inputs: iter(
+        [_gib(f"ebs/{inputs.get('type', 'gp2')}", inputs["size"])]
+    ),
+    "aws:eks/cluster:Cluster": _fixed(_hours("eks/cluster")),
+    "aws:eks/nodeGroup:NodeGroup": _aws_nodes,
+    "aws:kms/key:Key": _fixed(_month("kms/key")),
+    "aws:rds/instance:Instance": _aws_database,
+    "aws:secretsmanager/secret:Secret": _fixed(_month("secretsmanager/secret")),
+    "azure-native:compute:VirtualMachine": _azure_machine,
+    "azure-native:containerregistry:Registry": lambda inputs: iter(
+        [_hours(f"acr/{str(inputs['sku']['name']).lower()}")]
+    ),
+    "azure-native:containerservice:AgentPool": _azure_pool,
+    "azure-native:containerservice:ManagedCluster": _azure_cluster,
+    "azure-native:dbforpostgresql:Server": _azure_database,
+    "azure-native:network:PrivateEndpoint": _fixed(_hours("network/private-endpoint")),
+    "azure-native:network:PublicIPAddress": _fixed(_hours("network/public-ipv4")),
+}
+
+#: Paid for by what is stored, sent, asked or watched.
+_BY_USE = frozenset(
+    {
+        "aws:cloudtrail/trail:Trail",
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:ec2/flowLog:FlowLog",
+        "aws:ecr/repository:Repository",
+        "aws:guardduty/detector:Detector",
+        "aws:guardduty/detectorFeature:DetectorFeature",
+        "aws:s3/bucket:Bucket",
+        "azure-native:keyvault:Key",
+        "azure-native:keyvault:Vault",
+        "azure-native:network:FlowLog",
+        "azure-native:operationalinsights:Workspace",
+        "azure-native:privatedns:PrivateZone",
+        "azure-native:security:Pricing",
+        "azure-native:storage:StorageAccount",
+    }
+)
+
+#: Modules, and types, that only describe: networks, rights, rules, settings of something else.
+_DESCRIBES = (
+    "aws:budgets/",
+    "aws:cloudwatch/logResourcePolicy:",
+    "aws:ebs/defaultKmsKey:",
+    "aws:ebs/encryptionByDefault:",
+    "aws:ec2/defaultNetworkAcl:",
+    "aws:ec2/defaultRouteTable:",
+    "aws:ec2/defaultSecurityGroup:",
+    "aws:ec2/eipAssociation:",
+    "aws:ec2/internetGateway:",
+    "aws:ec2/keyPair:",
+    "aws:ec2/launchTemplate:",
+    "aws:ec2/networkInterface:",
+    "aws:ec2/route:",
+    "aws:ec2/routeTable:",
+    "aws:ec2/routeTableAssociation:",
+    "aws:ec2/securityGroup:",
+    "aws:ec2/subnet:",
+    "aws:ec2/vpc:",
+    "aws:ec2/vpcEndpointPolicy:",
+    "aws:ec2/vpcEndpointRouteTableAssociation:",
+    "aws:ecr/lifecyclePolicy:",
+    "aws:ecr/repositoryPolicy:",
+    "aws:eks/accessEntry:",
+    "aws:eks/accessPolicyAssociation:",
+    "aws:eks/addon:",
+    "aws:eks/podIdentityAssociation:",
+    "aws:iam/",
+    "aws:kms/alias:",
+    "aws:rds/parameterGroup:",
+    "aws:rds/subnetGroup:",
+    "aws:s3/bucket",
+    "aws:vpc/securityGroup",
+    "azure-native:authorization:",
+    "azure-native:compute:DiskEncryptionSet",
+    "azure-native:consumption:Budget",
+    "azure-native:managedidentity:",
+    "azure-native:network:NetworkInterface",
+    "azure-native:network:NetworkSecurityGroup",
+    "azure-native:network:PrivateDnsZoneGroup",
+    "azure-native:network:Route",
+    "azure-native:network:SecurityRule",
+    "azure-native:network:Subnet",
+    "azure-native:network:VirtualNetwork",
+    "azure-native:privatedns:VirtualNetworkLink",
+    "azure-native:resources:ResourceGroup",
+)
+
+
+def is_cloud(planned: Planned) -> bool:
+    return planned.type.startswith(("aws:", "azure-native:"))
+
+
+def provider(planned: Planned) -> str:
+    return "aws" if planned.type.startswith("aws:") else "azure"
+
+
+def by_use(planned: Planned) -> bool:
+    return _plain(planned.type) in _BY_USE
+
+
+def describes(planned: Planned) -> bool:
+    return _plain(planned.type).startswith(_DESCRIBES)
+
+
+def usage(planned: Planned) -> list[Usage] | None:
+    """What it takes; None if nobody said what a resource of this type takes, or it lacks the
+    properties that say how much.
+    """
+    rule = _BY_TIME.get(_plain(planned.type))
+    if rule is None:
+        return None
+    try:
+        return list(rule(planned.inputs))
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+
+
+def _plain(kind: str) -> str:
+    """A type without the version of Azure's API that it may carry (`network/v20240101:X`)."""
+    module, _, rest = kind.rpartition(":")
+    return f"{module.partition('/v2')[0]}:{rest}" if kind.startswith("azure-native:") else kind
