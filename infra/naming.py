@@ -26,6 +26,8 @@ SANDBOX_SERVICE_ACCOUNT = "sandbox"
 VAULT_AUDIENCE = "vault"
 #: Policy and role of the API server's KMS plugin.
 VAULT_KMS_ROLE = "kms-plugin"
+#: Policy and role of machines that take copies of Vault.
+VAULT_BACKUP_ROLE = "backup"
 #: The transit key that encrypts the Kubernetes API's data at rest.
 VAULT_KMS_KEY = "kubernetes"
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from infra import config, paths
+from infra.config.grounds import onprem
 
 PAGE = paths.REPOSITORY / "docs" / "reference" / "configuration.md"
 
@@ -38,6 +39,11 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("members[].gateway", config.Gateway),
     ("network", config.Network),
     ("machines[]", config.MachineSpec),
+    ("machines[] of one's own", onprem.OnPremMachine),
+    ("ssh", config.SshAccess),
+    ("kubernetes_endpoint, vault_endpoint", onprem.Endpoint),
+    ("tang[]", onprem.TangServer),
+    ("backup", onprem.BackupSpec),
     ("vault", config.VaultSpec),
     ("registry", config.RegistrySpec),
     ("queues[]", config.QueueSpec),

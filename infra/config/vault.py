@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from infra.config.model import Model
+from infra.config.ssh import LocalPath
 
 #: Keys of Vault's seal stanzas that hold a secret (awskms, azurekeyvault, transit), and their like.
 _SECRET_KEY = re.compile(r"token|secret|password|passphrase|access_key|credential", re.IGNORECASE)
@@ -25,6 +26,11 @@ class VaultSpec(Model):
 
     seal: Literal["shamir", "awskms", "azurekeyvault", "transit"] = "shamir"
     seal_settings: dict[str, str] = Field(default_factory=dict)
+    #: File on the engineer's host with the environment of Vault's service (NAME=VALUE lines), for
+    #: seals that no machine's identity opens: a transit seal's VAULT_TOKEN
+    seal_environment: LocalPath | None = None
+    #: CA certificate (PEM) of the Vault behind a transit seal, a file on the engineer's host
+    seal_ca: LocalPath | None = None
     key_shares: int = Field(default=1, ge=1, le=10)
     key_threshold: int = Field(default=1, ge=1, le=10)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from infra import naming, paths
+from infra import paths
 from infra.config import LocalLab, MachineSpec
 from infra.contracts import Machine, Registry
 from infra.hosts.plan import Delivery, HostsArgs, Ranges
@@ -44,10 +44,7 @@ class LocalGround(pulumi.ComponentResource):
             lab.name,
             _args(lab, self.machines, delivery),
             lab.vault,
-            control_planes=[
-                (naming.hostname(lab.name, spec.name), str(spec.address))
-                for spec in lab.with_role("control-plane")
-            ],
+            addresses={spec.name: str(spec.address) for spec in lab.machines},
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

@@ -142,25 +142,30 @@ def inventory(asked: Run) -> dict[str, Any]:
     for host in asked.hosts:
         for group in host.groups:
             groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = {}
-    common = {
-        "ansible_user": asked.ssh.user,
-        "ansible_port": asked.ssh.port,
-        "ansible_become": asked.ssh.user != "root",
-        "ansible_ssh_private_key_file": str(asked.ssh.key),
-        "ansible_host_key_checking": True,
-        "ansible_ssh_common_args": " ".join(
-            (
-                f"-o UserKnownHostsFile={asked.ssh.known_hosts}",
-                "-o StrictHostKeyChecking=yes",
-                "-o IdentitiesOnly=yes",
-            )
-        ),
-    }
+    common = ssh_variables(asked.ssh)
     hosts = {
         host.name: {"ansible_host": host.address, **common, **host.variables}
         for host in asked.hosts
     }
     return {"all": {"hosts": hosts, "children": groups}}
+
+
+def ssh_variables(ssh: Ssh) -> dict[str, Any]:
+    """The way to a host in Ansible's own variables; those of a host win over those of all."""
+    return {
+        "ansible_user": ssh.user,
+        "ansible_port": ssh.port,
+        "ansible_become": ssh.user != "root",
+        "ansible_ssh_private_key_file": str(ssh.key),
+        "ansible_host_key_checking": True,
+        "ansible_ssh_common_args": " ".join(
+            (
+                f"-o UserKnownHostsFile={ssh.known_hosts}",
+                "-o StrictHostKeyChecking=yes",
+                "-o IdentitiesOnly=yes",
+            )
+        ),
+    }
 
 
 def _execute(folder: Path, asked: Run, root: Path, progress: Callable[[str], None]) -> str:

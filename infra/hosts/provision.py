@@ -6,7 +6,8 @@ side by side; the control plane waits for its key in Vault.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 
@@ -15,7 +16,7 @@ from infra.config import VaultSpec
 from infra.contracts import Cluster, SecretStore
 from infra.hosts import vault as vault_part
 from infra.hosts.plan import HostsArgs, Plan
-from infra.secrets.store import KmsAccess, VaultBaseline
+from infra.secrets.store import MachineAccess, VaultBaseline
 
 _EVERYTHING = ("control-plane", "worker", "vault")
 _CLUSTER = ("control-plane", "worker")
@@ -39,10 +40,13 @@ class ProvisionedHosts(pulumi.ComponentResource):
         args: HostsArgs,
         vault: VaultSpec,
         *,
-        control_planes: Sequence[tuple[str, str]],
+        addresses: Mapping[str, str],
+        backup: Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`control_planes` are the host names of the control planes and their addresses."""
+        """`addresses` of the machines by name, as the configuration knows them; `backup` are the
+        variables of that role, None where no copies are taken.
+        """
         super().__init__("ailab:hosts:ProvisionedHosts", name, {}, opts)
         plan = Plan(args, self)
         first = args.with_role("control-plane")[0]
@@ -50,16 +54,28 @@ class ProvisionedHosts(pulumi.ComponentResource):
         base = plan.run("base", roles=_EVERYTHING, goes_with=first, after=[preflight])
         runtime = plan.run("container_runtime", roles=_CLUSTER, goes_with=first, after=[base])
         vault_playbook, self.secret_store = vault_part.set_up(plan, vault, after=[base])
+        authority = vault_playbook.facts.apply(lambda facts: str(facts["ca_certificate"]))
+
+        def access(role: str) -> MachineAccess:
+            known = [(args.hostname(one), addresses[one.name]) for one in args.with_role(role)]
+            return MachineAccess(authority, known)
+
         self.vault_baseline = VaultBaseline(
             name,
             secret_store=self.secret_store,
-            kms=KmsAccess(
-                authority=vault_playbook.facts.apply(lambda facts: str(facts["ca_certificate"])),
-                machines=control_planes,
-            ),
+            kms=access("control-plane"),
+            backup=None if backup is None else access("vault"),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.cluster = _cluster(plan, [runtime, self.vault_baseline])
+        if backup is not None:
+            plan.run(
+                "backup",
+                roles=("control-plane", "vault"),
+                goes_with=first,
+                after=[self.cluster.resource],
+                variables=backup,
+            )
         self.register_outputs({})
 
 

@@ -9,6 +9,7 @@ import pulumi
 
 from infra import naming, paths
 from infra.config import VaultSpec
+from infra.config.ssh import expanded
 from infra.contracts import SecretStore
 from infra.hosts.plan import VAULT_PORT, HostsArgs, Plan, url
 from infra.provider import sdk
@@ -39,7 +40,12 @@ def set_up(
 
 
 def _seal(spec: VaultSpec) -> dict[str, Any]:
+    files = {
+        "lab_vault_seal_environment": spec.seal_environment,
+        "lab_vault_seal_ca": spec.seal_ca,
+    }
     return {
+        **{name: expanded(path) for name, path in files.items() if path is not None},
         "lab_vault_seal": spec.seal,
         "lab_vault_seal_settings": dict(spec.seal_settings),
         "lab_vault_key_shares": spec.key_shares,

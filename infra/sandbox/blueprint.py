@@ -60,7 +60,7 @@ def facts_of(lab: str, site: MachineSite, kubernetes_version: str) -> LabFacts:
             pods=site.network.pods,
             services=site.network.services,
             nodes=tuple(IPv4Network(machine.address) for machine in nodes),
-            vault=tuple(IPv4Network(machine.address) for machine in site.with_role("vault")),
+            vault=tuple(IPv4Network(address) for address in site.vault_addresses),
             vault_port=VAULT_PORT,
         ),
     )

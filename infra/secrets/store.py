@@ -71,9 +71,30 @@ def carried_by(secret_store: SecretStore) -> pulumi.ResourceOptions:
     )
 
 
+#: A token with which a copy of Vault is taken.
+BACKUP_TOKEN_TTL = 10 * 60
+
+_BACKUP_RULES = dedent("""\
+    path "sys/storage/raft/snapshot" {
+      capabilities = ["read"]
+    }
+
+    path "auth/token/revoke-self" {
+      capabilities = ["update"]
+    }
+    """)
+
+
+#: How long tokens of a role live.
+_LIVES = {
+    naming.VAULT_KMS_ROLE: {"token_period": KMS_TOKEN_PERIOD},
+    naming.VAULT_BACKUP_ROLE: {"token_explicit_max_ttl": BACKUP_TOKEN_TTL},
+}
+
+
 @dataclass(frozen=True, slots=True)
-class KmsAccess:
-    """Who may use the key with which API servers encrypt: their KMS plugins, by certificate.
+class MachineAccess:
+    """Which machines may log in with their certificates, for one purpose.
 
     `authority` is the certificate (PEM) of the CA; `machines` are the common names of the
     certificates and the addresses from which they may come.
@@ -84,9 +105,10 @@ class KmsAccess:
 
 
 class VaultBaseline(pulumi.ComponentResource):
-    """Engines, the audit device, and the API server's key with the identity that may use it.
+    """Engines, the audit device, and what machines may do with their certificates.
 
-    A cluster whose provider encrypts its secrets needs no key here, and gives no `kms`.
+    `kms` makes the key with which API servers encrypt, for their KMS plugins; a cluster whose
+    provider encrypts its secrets needs none. `backup` lets machines take copies of Vault.
     """
 
     def __init__(
@@ -94,7 +116,8 @@ class VaultBaseline(pulumi.ComponentResource):
         name: str,
         *,
         secret_store: SecretStore,
-        kms: KmsAccess | None = None,
+        kms: MachineAccess | None = None,
+        backup: MachineAccess | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:secrets:VaultBaseline", name, {}, opts)
@@ -120,8 +143,13 @@ class VaultBaseline(pulumi.ComponentResource):
             options={"version": "2"},
             opts=self._carried,
         )
-        if kms is not None:
-            self._kms(transit, kms)
+        if kms is not None or backup is not None:
+            certificates = self._certificates()
+            if kms is not None:
+                self._kms_key(transit)
+                self._role("kms", naming.VAULT_KMS_ROLE, _KMS_RULES, kms, certificates)
+            if backup is not None:
+                self._role("backup", naming.VAULT_BACKUP_ROLE, _BACKUP_RULES, backup, certificates)
         self.register_outputs({})
 
     def _audit(self, secret_store: SecretStore) -> None:
@@ -141,8 +169,7 @@ class VaultBaseline(pulumi.ComponentResource):
             ),
         )
 
-    def _kms(self, transit: pulumi.Resource, kms: KmsAccess) -> None:
-        after_transit = pulumi.ResourceOptions(depends_on=[transit])
+    def _kms_key(self, transit: pulumi.Resource) -> None:
         sdk.TransitKey(
             "kms-key",
             connection=self._way_in,
@@ -150,16 +177,13 @@ class VaultBaseline(pulumi.ComponentResource):
             mount=naming.VAULT_TRANSIT,
             key_type="aes256-gcm96",
             auto_rotate_period=KMS_KEY_ROTATION,
-            opts=pulumi.ResourceOptions.merge(self._carried, after_transit),
+            opts=pulumi.ResourceOptions.merge(
+                self._carried, pulumi.ResourceOptions(depends_on=[transit])
+            ),
         )
-        policy = sdk.Policy(
-            "kms-policy",
-            connection=self._way_in,
-            name=naming.VAULT_KMS_ROLE,
-            rules=_KMS_RULES,
-            opts=self._carried,
-        )
-        certificates = sdk.AuthMethod(
+
+    def _certificates(self) -> sdk.AuthMethod:
+        return sdk.AuthMethod(
             "cert",
             connection=self._way_in,
             path=naming.VAULT_CERT,
@@ -167,18 +191,31 @@ class VaultBaseline(pulumi.ComponentResource):
             description="Machines of the lab, by their certificates",
             opts=self._carried,
         )
+
+    def _role(
+        self,
+        purpose: str,
+        role: str,
+        rules: str,
+        access: MachineAccess,
+        certificates: sdk.AuthMethod,
+    ) -> None:
+        """A policy and the role that gives it to these machines, and nothing else."""
+        policy = sdk.Policy(
+            f"{purpose}-policy", connection=self._way_in, name=role, rules=rules, opts=self._carried
+        )
         sdk.Role(
-            "kms-role",
+            f"{purpose}-role",
             connection=self._way_in,
             mount=naming.VAULT_CERT,
-            name=naming.VAULT_KMS_ROLE,
+            name=role,
             parameters={
-                "certificate": kms.authority,
-                "allowed_common_names": [common_name for common_name, _ in kms.machines],
-                "token_policies": [naming.VAULT_KMS_ROLE],
+                "certificate": access.authority,
+                "allowed_common_names": [common_name for common_name, _ in access.machines],
+                "token_policies": [role],
                 "token_no_default_policy": True,
-                "token_period": KMS_TOKEN_PERIOD,
-                "token_bound_cidrs": [f"{address}/32" for _, address in kms.machines],
+                **_LIVES[role],
+                "token_bound_cidrs": [f"{address}/32" for _, address in access.machines],
             },
             opts=pulumi.ResourceOptions.merge(
                 self._carried, pulumi.ResourceOptions(depends_on=[certificates, policy])

@@ -69,6 +69,11 @@ class MachineSite(Site):
             **{IPv4Network(machine.address): "a node of the cluster" for machine in nodes},
         }
 
+    @property
+    def vault_addresses(self) -> tuple[IPv4Address, ...]:
+        """Every address by which Vault may be reached."""
+        return tuple(machine.address for machine in self.with_role("vault"))
+
     def with_role(self, role: str) -> tuple[MachineSpec, ...]:
         return tuple(machine for machine in self.machines if machine.role == role)
 

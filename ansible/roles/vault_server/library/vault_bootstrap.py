@@ -27,6 +27,12 @@ options:
   shares: {type: int, required: true, description: Number of unseal or recovery keys.}
   threshold: {type: int, required: true, description: Number of them that are needed.}
   auto_unseal: {type: bool, required: true, description: Whether a key service unseals Vault.}
+  peers:
+    type: list
+    elements: str
+    default: []
+    description: URLs of the other members; while one of them has a Vault, no new one is made.
+  follow: {type: bool, default: false, description: Only wait until this member has joined.}
   audit_file: {type: path, required: true, description: File of the audit device.}
   policy: {type: str, required: true, description: Policy C(lab), in HCL.}
   role: {type: dict, required: true, description: Settings of the AppRole C(lab).}
@@ -52,18 +58,23 @@ def main() -> None:
             "shares": {"type": "int", "required": True},
             "threshold": {"type": "int", "required": True},
             "auto_unseal": {"type": "bool", "required": True},
+            "peers": {"type": "list", "elements": "str", "default": []},
+            "follow": {"type": "bool", "default": False},
             "audit_file": {"type": "path", "required": True},
             "policy": {"type": "str", "required": True},
             "role": {"type": "dict", "required": True},
         },
     )
     values = dict(module.params)
-    vault = Vault(values.pop("address"), values.pop("ca_file"))
+    ca_file = values.pop("ca_file")
+    vault = Vault(values.pop("address"), ca_file)
+    peers = [Vault(address, ca_file, timeout=3) for address in values.pop("peers")]
+    follow = values.pop("follow")
     values["state"] = Path(values["state"])
     values["storage"] = Path(values["storage"])
-    bootstrap = Bootstrap(vault, Settings(**values))
+    bootstrap = Bootstrap(vault, Settings(**values), peers=peers)
     try:
-        bootstrap.run()
+        bootstrap.follow() if follow else bootstrap.run()
     except (SetupError, VaultError, OSError) as error:
         module.fail_json(msg=str(error), actions=bootstrap.actions)
     module.exit_json(changed=bool(bootstrap.actions), actions=bootstrap.actions)

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,15 @@ class Bootstrap:
     """One run. `actions` says what was done, in words without secrets."""
 
     def __init__(
-        self, vault: Vault, settings: Settings, control: Callable[..., None] = systemctl
+        self,
+        vault: Vault,
+        settings: Settings,
+        control: Callable[..., None] = systemctl,
+        *,
+        peers: Sequence[Vault] = (),
     ) -> None:
         self._vault = vault
+        self._peers = peers
         self._settings = settings
         self._control = control
         self.actions: list[str] = []
@@ -125,6 +131,19 @@ class Bootstrap:
         self._configure(keys)
         return self.actions
 
+    def follow(self) -> list[str]:
+        """Waits until this member has joined the Vault of the others and is open.
+
+        Raises:
+            SetupError: it does not join, or its key service does not open it.
+            OSError: Vault does not answer.
+        """
+        self._await(lambda: bool(self._vault.request("GET", "sys/seal-status")), "Vault listens")
+        self._await(lambda: bool(self._status()["initialized"]), "this member joins the others")
+        self._await(lambda: not self._status()["sealed"], "Vault's key service unseals it")
+        self._await(self._active, "Vault has a leader")
+        return self.actions
+
     def _await(self, condition: Callable[[], bool], what: str) -> None:
         await_condition(condition, what, limit=self._settings.limit)
 
@@ -132,17 +151,32 @@ class Bootstrap:
         return self._vault.request("GET", "sys/seal-status")
 
     def _active(self) -> bool:
+        # One of several may wait while another one is active; it passes requests on.
+        path = "sys/health?standbyok=true" if self._peers else "sys/health"
         try:
-            self._vault.request("GET", "sys/health")
+            self._vault.request("GET", path)
         except VaultError:  # standby, sealed, no leader yet: another status than 200
             return False
         return True
+
+    def _peers_have_one(self) -> bool:
+        """Whether another member belongs to a Vault already. One that is away says nothing."""
+        for peer in self._peers:
+            try:
+                if peer.request("GET", "sys/seal-status")["initialized"]:
+                    return True
+            except (OSError, VaultError):
+                continue
+        return False
 
     # Initialisation
 
     def _initialise(self) -> list[str]:
         settings = self._settings
         stored = read_json(settings.keys)
+        if self._peers_have_one():
+            # It may be this machine that was lost: it joins, it does not begin anew.
+            self._await(lambda: bool(self._status()["initialized"]), "this member joins the others")
         initialised = self._status()["initialized"]
         if stored is not None:
             if not initialised:
