@@ -14,6 +14,7 @@ import pytest
 #: What pytest calls a skip whose author gave no reason.
 NO_REASONS = frozenset({"", "unconditional skip"})
 _KEY = pytest.StashKey[tuple[str, str]]()
+_UNKNOWN = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,26 +29,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Registers what collects the outcomes."""
     config.addinivalue_line("markers", "check(id, area): names a live check")
+    config.stash[_UNKNOWN] = []
     config.pluginmanager.register(_Collector(config.getoption("--lab-report")), "lab-collector")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Gives every test its check id and drops those that were not asked for."""
+    """Gives every test its check id and drops those that were not asked for.
+
+    Nothing is run if one of the patterns means no check: a misspelt one would pass by itself.
+    """
     patterns: list[str] = config.getoption("--lab-only")
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
+    unknown = set(patterns)
     for item in items:
-        id_, area = identity(item)
-        item.stash[_KEY] = (id_, area)
-        wanted = not patterns or any(
-            pattern == area or fnmatchcase(id_, pattern) or fnmatchcase(id_, f"{pattern}[[]*")
-            for pattern in patterns
-        )
-        (kept if wanted else dropped).append(item)
+        item.stash[_KEY] = identity(item)
+        meant = {pattern for pattern in patterns if _means(pattern, *item.stash[_KEY])}
+        unknown -= meant
+        (kept if meant or not patterns else dropped).append(item)
+    if unknown:
+        config.stash[_UNKNOWN] = sorted(unknown)
+        kept, dropped = [], list(items)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def _means(pattern: str, id_: str, area: str) -> bool:
+    """Whether a pattern is the area of a check, its id, or that of all its cases."""
+    return pattern == area or any(fnmatchcase(id_, p) for p in (pattern, f"{pattern}[[]*"))
 
 
 def identity(item: pytest.Item) -> tuple[str, str]:
@@ -83,9 +94,12 @@ class _Collector:
                 "message": message(report),
             }
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._file is not None:
-            self._file.write_text(json.dumps(list(self._checks.values()), indent=2))
+            # What was asked for and means no check, and what was checked.
+            unknown = session.config.stash[_UNKNOWN]
+            document = {"unknown": unknown, "checks": list(self._checks.values())}
+            self._file.write_text(json.dumps(document, indent=2))
 
 
 def message(report: pytest.TestReport) -> str:

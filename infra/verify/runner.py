@@ -17,7 +17,6 @@ from infra.engine.environment import environment
 from infra.errors import BadUsage, VerificationFailed
 
 LIVE = Path("tests/live")
-_NOTHING_COLLECTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def run(
         markers: pytest's expression over markers; empty means all.
 
     Raises:
-        BadUsage: `only` matches no check.
+        BadUsage: something in `only` means no check.
         VerificationFailed: the checks could not be run to their end.
     """
     with tempfile.TemporaryDirectory(prefix="lab-verify-") as folder:
@@ -89,18 +88,20 @@ def run(
         command += ["-m", markers] if markers else []
         status = process.attend(
             command,
-            environment=os.environ | environment(stack),
+            # Options for pytest at large (some choose tests) are not meant for the checks.
+            environment={**os.environ, **environment(stack), "PYTEST_ADDOPTS": ""},
             folder=paths.REPOSITORY,
             stdout=sys.stderr,
         )
-        if status == _NOTHING_COLLECTED and only:
+        found = json.loads(file.read_text()) if file.is_file() else {"unknown": []}
+        if found["unknown"]:
             raise BadUsage(
-                f"no check has the area or id {', '.join(only)}.",
+                f"no check has the area or id {', '.join(found['unknown'])}.",
                 next_step="`./lab verify --json` lists all areas and ids.",
             )
-        if status not in (0, 1) or not file.is_file():
+        if status not in (0, 1) or "checks" not in found:
             raise VerificationFailed(
                 f"the checks did not run to their end (pytest ended with {status}).",
                 next_step="see pytest's messages above.",
             )
-        return Report(tuple(Check(**entry) for entry in json.loads(file.read_text())))
+        return Report(tuple(Check(**entry) for entry in found["checks"]))

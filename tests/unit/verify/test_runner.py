@@ -35,8 +35,16 @@ def test_a_run(folder: Path) -> None:
 
 def test_nothing_matches(folder: Path) -> None:
     (folder / "test_one.py").write_text(GOOD)
-    with pytest.raises(BadUsage, match="nosuch"):
-        verify.run("local", tests=folder, only=["nosuch"])
+    with pytest.raises(BadUsage, match="area or id nosuch"):
+        verify.run("local", tests=folder, only=["one", "nosuch"])
+
+
+def test_options_of_the_user_choose_no_checks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "test_one.py").write_text(GOOD)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing-of-this-name")
+    assert verify.run("local", tests=folder).count("passed") == 1
 
 
 def test_a_run_that_breaks(folder: Path) -> None:
