@@ -9,6 +9,7 @@ import pulumi
 
 from infra.cluster import kubernetes
 from infra.cluster.baseline import ClusterBaseline
+from infra.cluster.objects import SystemRoute
 from infra.contracts import Cluster, SecretStore
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.component import SandboxNamespace
@@ -23,15 +24,18 @@ def compose(
     vault_engines: VaultBaseline,
     drawings: Sequence[Blueprint],
     kubernetes_version: str,
+    system_routes: Sequence[SystemRoute] | None = None,
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
 
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
-    not be must not leave a half-made lab.
+    not be must not leave a half-made lab. `system_routes`: see `objects.baseline`.
     """
     login = ClusterLogin(lab, secret_store=secret_store, cluster=cluster)
     access = kubernetes.access(cluster)
-    baseline = ClusterBaseline(lab, lab=lab, kubernetes_version=kubernetes_version, access=access)
+    baseline = ClusterBaseline(
+        lab, lab=lab, kubernetes_version=kubernetes_version, access=access, routes=system_routes
+    )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(
             drawing,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from infra.cluster import objects
 from infra.cluster.kubernetes import Access
 from infra.cluster.manifests import Manifest
+from infra.cluster.objects import SystemRoute
 
 
 class ClusterBaseline(pulumi.ComponentResource):
@@ -19,11 +22,12 @@ class ClusterBaseline(pulumi.ComponentResource):
         lab: str,
         kubernetes_version: str,
         access: Access,
+        routes: Sequence[SystemRoute] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:cluster:Baseline", name, {}, opts)
         before: dict[str, list[pulumi.Resource]] = {}
-        for manifest in objects.baseline(lab, kubernetes_version):
+        for manifest in objects.baseline(lab, kubernetes_version, routes):
             scope = manifest["metadata"].get("namespace", "")
             # A namespace is not closed before it is opened: DNS must not stop meanwhile.
             closes = manifest["kind"] == "NetworkPolicy" and not _opens_a_way(manifest)

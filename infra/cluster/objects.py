@@ -8,6 +8,10 @@ only DNS may be reached, and only DNS may talk to the API server.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
 from infra import naming
 from infra.cluster import manifests
 from infra.cluster.manifests import DNS_NAMESPACE, DNS_PODS, DNS_PORTS, Manifest
@@ -67,13 +71,30 @@ _PLATFORM_READER: dict[str, list[str]] = {
 }
 
 
-def baseline(lab: str, kubernetes_version: str) -> list[Manifest]:
-    """Every object of the baseline, in an order in which they may be applied one by one."""
+@dataclass(frozen=True, slots=True)
+class SystemRoute:
+    """What pods of kube-system with these labels may reach, and why."""
+
+    name: str
+    intent: str
+    pods: dict[str, str]
+    destinations: tuple[IPv4Network, ...]
+    port: int
+
+
+def baseline(
+    lab: str, kubernetes_version: str, routes: Sequence[SystemRoute] | None = None
+) -> list[Manifest]:
+    """Every object of the baseline, in an order in which they may be applied one by one.
+
+    `routes` are for clusters whose API server is no node of theirs: a provider's. Without them
+    the network is the lab's own Cilium, to which the API server is a node.
+    """
     labels = {naming.LABEL_LAB: lab}
     found = [
         entry for name in CLOSED_NAMESPACES for entry in _closed(name, labels, kubernetes_version)
     ]
-    found += _system(labels, kubernetes_version)
+    found += _system(labels, kubernetes_version, routes)
     for role, rules in (("auditor", _AUDITOR), ("platform-reader", _PLATFORM_READER)):
         found += _reader(role, rules, labels)
     return found
@@ -88,7 +109,9 @@ def _closed(name: str, labels: dict[str, str], kubernetes_version: str) -> list[
     ]
 
 
-def _system(labels: dict[str, str], kubernetes_version: str) -> list[Manifest]:
+def _system(
+    labels: dict[str, str], kubernetes_version: str, routes: Sequence[SystemRoute] | None
+) -> list[Manifest]:
     """kube-system. What is allowed comes before what is closed: DNS must not stop meanwhile."""
     security = manifests.pod_security_labels("privileged", kubernetes_version)
     return [
@@ -102,9 +125,29 @@ def _system(labels: dict[str, str], kubernetes_version: str) -> list[Manifest]:
             pods=DNS_PODS,
             ingress=[{"from": [{"namespaceSelector": {}}], "ports": DNS_PORTS}],
         ),
-        _dns_to_api_server(labels),
+        *(
+            [_dns_to_api_server(labels)]
+            if routes is None
+            else [_system_route(route, labels) for route in routes]
+        ),
         manifests.default_deny(SYSTEM_NAMESPACE, labels),
     ]
+
+
+def _system_route(route: SystemRoute, labels: dict[str, str]) -> Manifest:
+    return manifests.network_policy(
+        SYSTEM_NAMESPACE,
+        route.name,
+        intent=route.intent,
+        labels=labels,
+        pods=route.pods,
+        egress=[
+            {
+                "to": [{"ipBlock": {"cidr": str(range_)}} for range_ in route.destinations],
+                "ports": [{"protocol": "TCP", "port": route.port}],
+            }
+        ],
+    )
 
 
 def _dns_to_api_server(labels: dict[str, str]) -> Manifest:

@@ -1,0 +1,1 @@
+"""Clouds, one package each: the only importers of their SDKs."""
