@@ -1,4 +1,4 @@
-"""From nothing to a lab and back: what `lab up`, `preview`, `destroy` and `status` do.
+"""From nothing to a lab and back: what `lab up`, `destroy` and `status` do.
 
 The command line shows; this module decides the order.
 """
@@ -21,7 +21,7 @@ from infra.engine.environment import (
     stand_in_notice,
     vault_address,
 )
-from infra.engine.events import Diagnostic, Event
+from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, StateDamaged, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, machine
 from infra.hosts.machine import MachineState
@@ -120,20 +120,6 @@ def _all_run(driver: Stack) -> bool:
     }
     running = {s.args.name for s in machine.list_machines(driver.home) if s.running}
     return known <= running
-
-
-def preview(stack: str, show: Show, *, refresh: bool = False) -> Result:
-    """What `up` would change. With `refresh` the real state of everything is read first."""
-    home = Home(config.load(stack).name)
-    with exclusive(home, purpose="lab preview"):
-        # Planned steps look like done ones; only what is said is worth showing before the result.
-        driver = Stack(
-            stack, on_event=lambda e: show.event(e) if isinstance(e, Diagnostic) else None
-        )
-        driver.ensure()
-        for line in driver.recover():
-            show.note(line)
-        return driver.run(Operation.PREVIEW, *(["--refresh"] if refresh else []))
 
 
 def _need_root() -> None:

@@ -33,10 +33,12 @@ class Home:
     """The folder of one lab. Mode 0700; every key file in it has mode 0600."""
 
     lab: str
+    #: Where the folder lies; None means below `data()`.
+    base: Path | None = None
 
     @property
     def root(self) -> Path:
-        return data() / self.lab
+        return (self.base or data()) / self.lab
 
     @property
     def state(self) -> Path:

@@ -7,8 +7,9 @@ import secrets
 import sys
 from pathlib import Path
 
-from infra import config, offline, paths, toolchain
+from infra import offline, paths, toolchain
 from infra.config import LocalLab
+from infra.engine.target import Target
 from infra.paths import Home
 
 #: In the environment of everything that an operation starts; its value is the lab's folder.
@@ -25,37 +26,46 @@ def environment(stack: str) -> dict[str, str]:
         StackNotFound, ConfigError: the stack's configuration is missing or wrong.
         ToolMissing: there is no Pulumi CLI yet.
     """
-    lab = config.load_local(stack)
-    home = Home(lab.name)
+    return variables(Target.of(stack))
+
+
+def variables(target: Target) -> dict[str, str]:
+    """The same for a target whose state may lie elsewhere."""
+    # The way into the lab, wherever the state of this operation is kept.
+    own = Home(target.lab.name)
     return {
-        "PATH": _path(home),
-        "PULUMI_BACKEND_URL": f"file://{home.state}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),
+        "PATH": _path(target),
+        "PULUMI_BACKEND_URL": f"file://{target.home.state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(target.home.passphrase),
         # Without the salt in the configuration file the one in the state is taken: the file is
         # in the repository, the salt belongs to one lab on one host.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "PULUMI_HOME": str(_pulumi_home(home)),
+        "PULUMI_HOME": str(target.pulumi_home),
         "PULUMI_PYTHON_CMD": str(Path(sys.prefix) / "bin" / "python"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "KUBECONFIG": str(home.kubeconfig),
-        "VAULT_ADDR": vault_address(lab),
-        "VAULT_CACERT": str(home.ca_certificate),
-        "PULUMI_STACK": stack,
-        "LAB_STACK": stack,
+        "KUBECONFIG": str(own.kubeconfig),
+        **_vault(target, own),
+        "PULUMI_STACK": target.stack,
+        "LAB_STACK": target.stack,
         "LAB_HOME": str(paths.data()),
         "LAB_CACHE": str(paths.cache()),
     }
 
 
-def operation_environment(stack: str) -> dict[str, str]:
+def _vault(target: Target, own: Home) -> dict[str, str]:
+    if not isinstance(target.lab, LocalLab):
+        return {}
+    return {"VAULT_ADDR": vault_address(target.lab), "VAULT_CACERT": str(own.ca_certificate)}
+
+
+def operation_environment(target: Target) -> dict[str, str]:
     """The whole environment of an operation that we start ourselves."""
-    own = environment(stack)
     return {
-        **os.environ,
-        **own,
+        **target.inherited(),
+        **variables(target),
         # Makes `--event-log` known to the CLI.
         "PULUMI_DEBUG_COMMANDS": "true",
-        OPERATION: str(Home(config.load(stack).name).root),
+        OPERATION: str(target.home.root),
         # A program that formats an unknown value into a string must fail, not deploy it.
         "PULUMI_ERROR_OUTPUT_STRING": "true",
     }
@@ -106,31 +116,54 @@ def link_programs(home: Home) -> None:
             link.symlink_to(target)
 
 
+def linked_programs() -> list[Path]:
+    """The binaries that labs on this host have links to."""
+    links = paths.data().glob("*/bin/*")
+    return [link.resolve() for link in links if link.is_symlink()]
+
+
 def _programs(home: Home) -> Path:
     return home.root / "bin"
 
 
 def stand_in_notice(stack: str) -> str | None:
-    """One sentence if not all of Pulumi's own plugins are there; None if they are."""
-    found = environment(stack)
-    return offline.notice(found["PATH"], Path(found["PULUMI_HOME"]))
+    """What the user should know if not all of Pulumi's own plugins are there; None if they are."""
+    return notice(Target.of(stack))
 
 
-def _pulumi_home(home: Home) -> Path:
-    return home.root / "pulumi"
+def notice(target: Target) -> str | None:
+    """The same for a target."""
+    search_path = os.pathsep.join(_entries(target))
+    return offline.notice(
+        "" if target.offline else search_path, target.pulumi_home, clouds=target.clouds
+    )
 
 
-def _path(home: Home) -> str:
-    """The search path; the stand-ins for Pulumi's plugins come last, so official ones win."""
+def recorded(target: Target) -> list[str]:
+    """Providers of clouds that are stood in for, so that nothing can be deployed with them."""
+    if target.offline:
+        return list(target.clouds)
+    search_path = os.pathsep.join(_entries(target))
+    return offline.recorded(search_path, target.pulumi_home, clouds=target.clouds)
+
+
+def _entries(target: Target) -> list[str]:
     own = [
         str(Path(sys.prefix) / "bin"),
         str(toolchain.binary("pulumi").parent),
         str(paths.REPOSITORY / "infra" / "provider" / "bin"),
     ]
     host = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    entries = dict.fromkeys([*own, *host, str(_programs(home))])
-    search_path = os.pathsep.join(entries)
-    stand_ins = dict.fromkeys(
-        str(folder) for folder in offline.path_entries(search_path, _pulumi_home(home))
+    return list(dict.fromkeys([*own, *host, str(_programs(Home(target.lab.name)))]))
+
+
+def _path(target: Target) -> str:
+    """The search path; the stand-ins for Pulumi's plugins come last, so official ones win."""
+    entries = _entries(target)
+    if target.offline:
+        first = [str(folder) for folder in offline.path_entries("", clouds=target.clouds)]
+        return os.pathsep.join(dict.fromkeys([*first, *entries]))
+    folders = offline.path_entries(
+        os.pathsep.join(entries), target.pulumi_home, clouds=target.clouds
     )
-    return os.pathsep.join(entries | stand_ins)
+    return os.pathsep.join(dict.fromkeys([*entries, *(str(folder) for folder in folders)]))

@@ -28,6 +28,9 @@ class ResourceEvent:
     diffs: tuple[str, ...] = ()
     #: What the program asks for, as far as it is known; Pulumi masks secrets in it.
     inputs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    #: What the provider answers, and the id that it gives; at a preview as far as it is known.
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    id: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -100,14 +103,16 @@ _STATES: dict[str, Literal["started", "done", "failed"]] = {
 def _resource(
     metadata: dict[str, Any], state: Literal["started", "done", "failed"]
 ) -> ResourceEvent:
-    detailed = metadata.get("detailedDiff") or {}
+    detailed, new = metadata.get("detailedDiff") or {}, metadata.get("new") or {}
     return ResourceEvent(
         state=state,
         operation=metadata.get("op", ""),
         urn=metadata.get("urn", ""),
         type=metadata.get("type", ""),
         diffs=tuple(detailed or metadata.get("diffs") or ()),
-        inputs=(metadata.get("new") or {}).get("inputs") or {},
+        inputs=new.get("inputs") or {},
+        outputs=new.get("outputs") or {},
+        id=new.get("id") or "",
     )
 
 
@@ -153,6 +158,11 @@ class Timeline:
                 self._spans.append((event, self._started.pop(event.urn, at), at))
                 if event.state == "failed":
                     self.failed.append(event)
+
+    @property
+    def done(self) -> list[ResourceEvent]:
+        """Steps that ended, in order."""
+        return [event for event, _, _ in self._spans if event.state == "done"]
 
     @property
     def changed(self) -> int:

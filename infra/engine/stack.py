@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from infra import config, paths, toolchain
+from infra import paths, toolchain
 from infra.config import PROJECT
 from infra.engine import process, recovery
-from infra.engine.environment import make_private_files, operation_environment
+from infra.engine.environment import make_private_files, operation_environment, recorded
 from infra.engine.events import Diagnostic, Event, Phase, ResourceEvent, Timeline, parse
-from infra.errors import Interrupted, OperationStopped, PulumiFailed
+from infra.engine.plan import Plan, read_plan
+from infra.engine.target import Target
+from infra.errors import Interrupted, OperationStopped, PreviewOnly, PulumiFailed
 from infra.paths import Home
 
 
@@ -50,18 +52,21 @@ def _ignore(_: Event) -> None:
 
 @dataclass(slots=True)
 class Stack:
-    """A stack of this checkout and its state on this host."""
+    """A stack and its state on this host; `target` is the checkout's own of that name."""
 
     name: str
     on_event: Callable[[Event], None] = _ignore
+    target: Target | None = None
     home: Home = field(init=False)
+    _target: Target = field(init=False)
     _environment: dict[str, str] = field(init=False)
     _program: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        self.home = Home(config.load(self.name).name)
+        self._target = self.target or Target.of(self.name)
+        self.home = self._target.home
         self._program = toolchain.binary("pulumi")
-        self._environment = operation_environment(self.name)
+        self._environment = operation_environment(self._target)
 
     @property
     def exists(self) -> bool:
@@ -101,8 +106,32 @@ class Stack:
         Raises:
             OperationStopped: it failed after it had begun; what it did so far is in the state.
             PulumiFailed: it failed before it changed anything.
+            PreviewOnly: a provider of the stack's cloud is only stood in for.
             Interrupted: it was stopped by SIGINT or SIGTERM.
         """
+        return self._operate(operation, options)[0]
+
+    def plan(self, *options: str) -> Plan:
+        """What an update would do, resource by resource.
+
+        Raises:
+            PulumiFailed, Interrupted: see `run`.
+        """
+        result, output, timeline = self._operate(
+            Operation.PREVIEW, ("--json", "--show-sames", *options)
+        )
+        return read_plan(output, timeline.done, changes=result.changes, seconds=result.seconds)
+
+    def _operate(
+        self, operation: Operation, options: Sequence[str]
+    ) -> tuple[Result, str, Timeline]:
+        if operation is not Operation.PREVIEW and (absent := recorded(self._target)):
+            raise PreviewOnly(
+                f"stack {self.name!r} needs Pulumi's own provider for {' and '.join(absent)}, and "
+                "it is not here; what stands in for it makes nothing.",
+                next_step=f"`pulumi plugin install resource {absent[0]}` where there is a way "
+                f"out; `./lab preview --stack {self.name}` works without it.",
+            )
         timeline = Timeline()
         begin = time.monotonic()
 
@@ -126,14 +155,18 @@ class Stack:
                 next_step=f"`./lab {_command(operation)}` goes on where it stopped.",
             )
         if outcome.returncode != 0:
-            raise _failure(operation, timeline, outcome.output, log)
-        return Result(
+            # The log of a temporary target is gone with it.
+            gone = "correct what the message names; nothing was deployed."
+            next_step = gone if self._target.temporary else f"read {log}."
+            raise _failure(operation, timeline, outcome.output, next_step)
+        result = Result(
             operation=operation,
             seconds=round(time.monotonic() - begin, 3),
             changes=timeline.changes,
             phases=tuple(timeline.phases()),
             steps=tuple(timeline.steps),
         )
+        return result, outcome.output, timeline
 
     def remove(self) -> None:
         """Forgets the stack; its resources must be gone."""
@@ -148,13 +181,13 @@ class Stack:
 
     def _configuration(self) -> Path:
         """A copy of the stack's configuration into which Pulumi may write its salt."""
-        tracked = config.stack_file(self.name)
+        tracked = self._target.file
         text = tracked.read_text()
         # Left there by a `pulumi` run by hand; it may belong to a lab that is long gone.
         clean = re.sub(r"^encryptionsalt:.*\n?", "", text, flags=re.MULTILINE)
         if clean != text:
             tracked.write_text(clean)
-        copy = self.home.root / "pulumi" / tracked.name
+        copy = self._target.pulumi_home / f"Pulumi.{self.name}.yaml"
         copy.parent.mkdir(mode=0o700, exist_ok=True)
         copy.write_text(clean)
         return copy
@@ -185,6 +218,8 @@ class Stack:
         return file
 
 
+#: Faults that are told at once: a preview finds many, and each costs another one.
+_SHOWN = 20
 _STOPPING = Diagnostic(
     "warning", "stopping when the steps that run now are done; Ctrl-C again stops at once"
 )
@@ -198,15 +233,16 @@ def _command(operation: Operation) -> str:
 _LAB_ERROR = re.compile(r"(?P<code>LAB-\d{3}) (?P<message>.+?) Next: (?P<next>[^\n]+)", re.DOTALL)
 
 
-def _failure(operation: Operation, timeline: Timeline, output: str, log: Path) -> PulumiFailed:
+def _failure(operation: Operation, timeline: Timeline, output: str, next_step: str) -> PulumiFailed:
     errors = timeline.errors()
     # The engine sums up at the end ("update failed"); the cause comes first.
     own = next((m for entry in errors if (m := _LAB_ERROR.search(entry.message))), None)
     if own:
         cause, next_step = f"{own['code']} {own['message'].strip()}", own["next"].strip()
     else:
-        cause = errors[0].message if errors else output.strip()[-800:] or "no message"
-        next_step = f"read {log}."
+        shown = errors if operation is Operation.PREVIEW else errors[:1]
+        told = dict.fromkeys(entry.message for entry in shown)
+        cause = "\n".join(list(told)[:_SHOWN]) or output.strip()[-800:] or "no message"
     where = f" at {errors[0].name}" if errors and errors[0].urn else ""
     if operation is Operation.PREVIEW or not timeline.changed:
         return PulumiFailed(f"{operation.value} failed{where}: {cause}", next_step=next_step)

@@ -91,6 +91,14 @@ def path_entries(
     return [stand_in.folder for stand_in in missing(search_path, pulumi_home, clouds=clouds)]
 
 
+def recorded(
+    search_path: str, pulumi_home: Path | None = None, *, clouds: Iterable[str] = ()
+) -> list[str]:
+    """Those of `clouds` whose provider is missing, so that they can only be previewed."""
+    absent = missing(search_path, pulumi_home, clouds=clouds)
+    return [name for name, stand_in in RECORDERS.items() if stand_in in absent]
+
+
 def notice(
     search_path: str, pulumi_home: Path | None = None, *, clouds: Iterable[str] = ()
 ) -> str | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from infra import lifecycle
+from infra import lifecycle, preview
 from infra.engine import Operation, Result
 from infra.engine.events import ResourceEvent
+from infra.engine.plan import Plan, Planned
 from infra.hosts.cleanup import Leftovers
 from infra.paths import Home
 
@@ -50,6 +51,14 @@ STATUS: dict[str, Any] = {
 }
 STEP = ResourceEvent("started", "update", "urn:x::lab", "ailab:vault:Policy", ("rules",))
 RESULT = Result(Operation.UP, 10.0, {"create": 2, "same": 1}, (), (STEP,))
+PLAN = Plan(
+    (
+        Planned("update", "urn:x::lab", "ailab:vault:Policy", "", changed=("rules",)),
+        Planned("same", "urn:x::kept", "ailab:vault:Policy", "", protect=True),
+    ),
+    {"update": 1, "same": 1},
+    2.0,
+)
 
 
 @pytest.fixture
@@ -61,7 +70,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     report = lifecycle.UpReport(RESULT, 12.0, {"checks": 1.0}, ("a warning",))
     monkeypatch.setattr(lifecycle, "status", lambda _: STATUS)
     monkeypatch.setattr(lifecycle, "up", lambda *_, **__: report)
-    monkeypatch.setattr(lifecycle, "preview", lambda *_, **__: RESULT)
+    monkeypatch.setattr(preview, "of_stack", lambda *_, **__: PLAN)
+    monkeypatch.setattr(preview, "of_file", lambda *_, **__: PLAN)
     monkeypatch.setattr(lifecycle, "prepare", lambda *_: [])
     monkeypatch.setattr(lifecycle, "require_up", lambda _: None)
     monkeypatch.setattr(

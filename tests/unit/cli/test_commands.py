@@ -77,9 +77,24 @@ def test_preview(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "update" in shown
     assert "(rules)" in shown
-    assert "2 changes" in shown
-    assert main.run(["preview", "--json"]) == 0
-    assert document(capsys)["steps"][0]["properties"] == ["rules"]
+    assert "kept" not in shown
+    assert "1 changes" in shown
+    assert main.run(["preview", "local", "--json"]) == 0
+    found = document(capsys)
+    assert found["steps"][0]["properties"] == ["rules"]
+    assert [one["protect"] for one in found["resources"]] == [False, True]
+
+
+def test_preview_of_a_file_is_of_nothing_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["preview", "--file", "x.yaml"]) == 0
+    assert main.run(["preview", "--file", "x.yaml", "--refresh"]) == ExitCode.BAD_INPUT
+    assert "--file plans what is not deployed" in capsys.readouterr().err
+
+
+def test_preview_draws(tmp_path: Path) -> None:
+    file = tmp_path / "plan.svg"
+    assert main.run(["preview", "--graph", str(file)]) == 0
+    assert file.read_text().startswith("<svg")
 
 
 def test_destroy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def fake_pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Home) -> 
     program.write_text(PROGRAM.format(python=sys.executable, folder=str(folder)))
     program.chmod(0o755)
     monkeypatch.setattr(toolchain, "binary", lambda name: folder / name)
-    monkeypatch.setattr(offline, "path_entries", lambda *_: [folder / "shims"])
+    monkeypatch.setattr(offline, "path_entries", lambda *_, **__: [folder / "shims"])
     fake = FakePulumi(folder, program)
     fake.play()
     return fake

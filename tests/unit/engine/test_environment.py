@@ -12,6 +12,7 @@ from infra.engine.environment import (
     operation_environment,
     stand_in_notice,
 )
+from infra.engine.target import Target
 from infra.errors import StackNotFound
 from infra.paths import Home
 from tests.unit.engine.conftest import FakePulumi
@@ -43,15 +44,18 @@ def test_programs_for_working_by_hand(fake_pulumi: FakePulumi, home: Home) -> No
 
 
 def test_stand_ins_are_told(fake_pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offline, "notice", lambda path, home: f"searched {path} and {home}")
+    monkeypatch.setattr(offline, "notice", lambda path, home, **_: f"searched {path} and {home}")
     found = environment("local")
-    assert stand_in_notice("local") == f"searched {found['PATH']} and {found['PULUMI_HOME']}"
+    told = stand_in_notice("local")
+    assert told is not None
+    assert str(fake_pulumi.folder) in told
+    assert told.endswith(f"and {found['PULUMI_HOME']}")
 
 
 def test_no_secret_is_in_the_environment(fake_pulumi: FakePulumi, home: Home) -> None:
     make_private_files(home)
     secret = home.passphrase.read_text()
-    assert secret not in str(operation_environment("local"))
+    assert secret not in str(operation_environment(Target.of("local")))
 
 
 def test_the_passphrase_is_private_and_made_once(home: Home) -> None:

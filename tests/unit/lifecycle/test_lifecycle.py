@@ -149,11 +149,6 @@ def test_nobody_is_asked_while_machines_are_down(
     assert stack.asked[-1] == asked
 
 
-def test_preview(stack: FakeStack) -> None:
-    lifecycle.preview("local", Recorder(), refresh=True)
-    assert stack.asked == [("ensure",), ("preview", "--refresh")]
-
-
 def test_destroy(stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "list_machines", lambda _: [state("worker")])
     deployed(home, machine_resource("worker"))
