@@ -25,15 +25,34 @@ class CommandError(Exception):
     """A program ended with an error; the text names it and carries its last words."""
 
 
-def attempt(command: list[str], timeout: float = 300) -> Result:
+def attempt(
+    command: list[str],
+    timeout: float = 300,
+    *,
+    stdin: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> Result:
     """Runs a program; a missing program is status 127.
+
+    Args:
+        command: program and arguments.
+        timeout: seconds.
+        stdin: its standard input, the way for secrets; None hands on this process's own.
+        environment: what is added to this process's environment.
 
     Raises:
         CommandError: it took longer than `timeout` seconds.
     """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=timeout, errors="replace"
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            errors="replace",
+            input=stdin,
+            env={**os.environ, **(environment or {})},
         )
     except FileNotFoundError:
         return Result(127, "", f"{command[0]} is not installed")
@@ -42,13 +61,19 @@ def attempt(command: list[str], timeout: float = 300) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def run(command: list[str], timeout: float = 300) -> str:
-    """Runs a program and returns its output.
+def run(
+    command: list[str],
+    timeout: float = 300,
+    *,
+    stdin: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
+    """Runs a program and returns its output; arguments as for `attempt`.
 
     Raises:
         CommandError: it failed or took longer than `timeout` seconds.
     """
-    result = attempt(command, timeout)
+    result = attempt(command, timeout, stdin=stdin, environment=environment)
     if result.status != 0:
         words = (result.error.strip() or result.output.strip())[-1500:]
         raise CommandError(f"`{' '.join(command[:4])}` ended with {result.status}: {words}")

@@ -54,6 +54,7 @@ def checkout(tmp_path: Path) -> Checkout:
         folder.mkdir(parents=True)
     shutil.copy(paths.REPOSITORY / "lab", made.root / "lab")
     (made.root / "toolchain" / "debian-packages.txt").write_text(PACKAGES)
+    (made.root / "toolchain" / "debian-packages-long.txt").write_text("qemu-utils  disks\n")
     (made.root / "toolchain" / "uv-requirements.txt").write_text("uv==1\n")
     (made.root / "uv.lock").write_text("")
     (made.root / "pyproject.toml").write_text("")
@@ -154,6 +155,15 @@ def test_uv_fails(checkout: Checkout) -> None:
     assert not (checkout.root / ".venv" / ".lab-synced").exists()
 
 
+def test_packages_of_long_tests_are_asked_for_by_long_tests_only(checkout: Checkout) -> None:
+    assert checkout.run("test").returncode == 0
+    done = checkout.run("test", "--long")
+    assert done.returncode == 3
+    assert "LAB-202 these Debian packages are missing: qemu-utils" in done.stderr
+    assert checkout.run("test", "--long", "--yes").returncode == 0
+    assert any("install -y" in line and "qemu-utils" in line for line in checkout.log)
+
+
 def test_uv_is_installed_where_there_is_none(checkout: Checkout) -> None:
     uv = (checkout.bin / "uv").rename(checkout.home / "uv")
     # `python3 -m venv FOLDER` makes a pip that "installs" uv.
@@ -191,8 +201,9 @@ def test_it_is_quick(checkout: Checkout) -> None:
 
 
 def test_the_real_lists_are_well_formed() -> None:
-    lines = (paths.REPOSITORY / "toolchain/debian-packages.txt").read_text().splitlines()
-    packages = [line for line in lines if not line.startswith("#")]
-    assert packages == sorted(packages)
-    assert all(len(line.split(maxsplit=1)) == 2 for line in packages), "each has its reason"
+    for name in ("debian-packages", "debian-packages-long"):
+        lines = (paths.REPOSITORY / f"toolchain/{name}.txt").read_text().splitlines()
+        packages = [line for line in lines if not line.startswith("#")]
+        assert packages == sorted(packages)
+        assert all(len(line.split(maxsplit=1)) == 2 for line in packages), "each has its reason"
     assert "--hash=sha256:" in (paths.REPOSITORY / "toolchain/uv-requirements.txt").read_text()
