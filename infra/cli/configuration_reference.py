@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from infra import config, paths
-from infra.config.grounds import onprem
+from infra.config.grounds import aws, onprem
 
 PAGE = paths.REPOSITORY / "docs" / "reference" / "configuration.md"
 
@@ -44,6 +44,13 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("kubernetes_endpoint, vault_endpoint", onprem.Endpoint),
     ("tang[]", onprem.TangServer),
     ("backup", onprem.BackupSpec),
+    ("network on AWS", aws.AwsNetwork),
+    ("eks", aws.Eks),
+    ("eks.addons", aws.EksAddons),
+    ("eks.node_pools[]", aws.NodePool),
+    ("vault_machines on AWS", aws.AwsVaultMachines),
+    ("database on AWS", aws.Database),
+    ("retention on AWS", aws.Retention),
     ("vault", config.VaultSpec),
     ("registry", config.RegistrySpec),
     ("queues[]", config.QueueSpec),

@@ -125,7 +125,7 @@ class Endpoints(Part):
         `image_accounts` other accounts whose images may be pulled.
         """
         super().__init__("Endpoints", place, opts)
-        group = self._group(network, clients)
+        self.group = group = self._group(network, clients)
         documents = {
             **{
                 service: policies.document(_ask(place, actions))

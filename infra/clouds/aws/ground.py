@@ -70,10 +70,10 @@ class AwsGround(pulumi.ComponentResource):
             trail_days=site.retention.trail,
             opts=self._mine,
         )
-        endpoints = Endpoints(
+        self._endpoints = Endpoints(
             place,
             self.network,
-            clients=[*ranges.subnets("nodes"), *ranges.subnets("vault"), ranges.engineers],
+            clients=[ranges.vpc, ranges.engineers],
             buckets=[store.name for store in stores],
             image_accounts=site.image_accounts,
             opts=self._mine,
@@ -93,7 +93,7 @@ class AwsGround(pulumi.ComponentResource):
             opts=self._mine,
         )
         # Nothing computes before it is watched and before its ways to AWS are there.
-        self.cluster = self._cluster([audit, endpoints, guard])
+        self.cluster = self._cluster([audit, self._endpoints, guard])
         self.register_outputs({})
 
     def vault(self, spec: VaultSpec, *, delivery: Delivery) -> VaultGround:
@@ -102,6 +102,7 @@ class AwsGround(pulumi.ComponentResource):
             network=self.network,
             keys=self.keys,
             dns=self._dns,
+            endpoints=self._endpoints,
             ranges=self._site.network,
             machines=self._site.vault_machines,
             spec=spec,

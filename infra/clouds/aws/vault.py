@@ -6,16 +6,17 @@ The machines are set up by the same Ansible roles as those of any other lab
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pulumi
 
 from infra import contracts, paths
 from infra.clouds.aws import policies
 from infra.clouds.aws.dns import Dns
-from infra.clouds.aws.endpoints import HTTPS
+from infra.clouds.aws.endpoints import HTTPS, Endpoints
 from infra.clouds.aws.keys import CustomerKey, Keys
 from infra.clouds.aws.network import Network
 from infra.clouds.aws.place import Part, Place
@@ -26,8 +27,19 @@ from infra.hosts.plan import VAULT_PORT, Delivery, HostsArgs, Ranges
 from infra.hosts.vault import VaultHosts
 from infra.provider import sdk
 
-_CLUSTER_PORT = VAULT_PORT + 1
-_SSH = 22
+
+class _Port(NamedTuple):
+    name: str
+    why: str
+    protocol: str
+    number: int
+
+
+_API = _Port("api", "Vault's API", "tcp", VAULT_PORT)
+_PEERS = _Port("peers", "Vault to Vault", "tcp", VAULT_PORT + 1)
+_PING = _Port("ping", "Ping: the preflight looks whether machines see each other", "icmp", -1)
+_ANSIBLE = _Port("ssh", "SSH for Ansible", "tcp", 22)
+_KMS = _Port("kms", "KMS opens Vault", "tcp", HTTPS)
 #: Where artifacts are copied to.
 ARTIFACTS = Path("/var/cache/ai-lab")
 #: Debian's images log in as somebody who may become root.
@@ -41,6 +53,7 @@ class VaultArgs:
     network: Network
     keys: Keys
     dns: Dns
+    endpoints: Endpoints
     ranges: AwsNetwork
     machines: AwsVaultMachines
     spec: VaultSpec
@@ -174,39 +187,41 @@ class VaultGround(Part):
             tags=self.place.tags(name),
             opts=self.made(),
         )
-        ranges = self._ranges
-        vaults = ranges.subnets("vault")
-        api = [*ranges.subnets("nodes"), ranges.engineers, *vaults]
-        rules: list[tuple[str, str, list[IPv4Network], str, int]] = [
-            ("in", "Vault's API", api, "tcp", VAULT_PORT),
-            ("in", "SSH for Ansible", [ranges.engineers], "tcp", _SSH),
-            ("out", "Vault's API", vaults, "tcp", VAULT_PORT),
-            ("out", "KMS", ranges.subnets("endpoints"), "tcp", HTTPS),
-        ]
-        for direction in ("in", "out"):
-            rules += [
-                (direction, "Vault to Vault", vaults, "tcp", _CLUSTER_PORT),
-                (direction, "Ping, before Vault is set up", vaults, "icmp", -1),
-            ]
-        for direction, why, peers, protocol, port in rules:
-            rule = (
-                vpc.SecurityGroupIngressRule if direction == "in" else vpc.SecurityGroupEgressRule
-            )
-            for peer in peers:
-                rule(
-                    self.place.name(
-                        f"vault-{direction}-{protocol}{'' if port < 0 else f'-{port}'}-{peer}"
-                    ),
+        ranges, ingress, egress = self._ranges, "in", "out"
+        own = {"referenced_security_group_id": group.id}
+        endpoints = {"referenced_security_group_id": self._args.endpoints.group.id}
+        engineers = {"cidr_ipv4": str(ranges.engineers)}
+        pods = [{"cidr_ipv4": str(range_)} for range_ in ranges.subnets("nodes")]
+        self._rules(ingress, group, "pods", pods, _API)
+        self._rules(ingress, group, "engineers", [engineers], _API, _ANSIBLE)
+        for direction in (ingress, egress):
+            self._rules(direction, group, "vault", [own], _API, _PEERS, _PING)
+        self._rules(egress, group, "aws", [endpoints], _KMS)
+        return group
+
+    def _rules(
+        self,
+        direction: str,
+        group: ec2.SecurityGroup,
+        who: str,
+        peers: Sequence[Mapping[str, Any]],
+        *ports: _Port,
+    ) -> None:
+        make = vpc.SecurityGroupIngressRule if direction == "in" else vpc.SecurityGroupEgressRule
+        for index, peer in enumerate(peers):
+            for port in ports:
+                name = self.place.name(f"vault-{direction}-{who}-{port.name}-{index}")
+                make(
+                    name,
                     security_group_id=group.id,
-                    description=why,
-                    cidr_ipv4=str(peer),
-                    ip_protocol=protocol,
-                    from_port=port,
-                    to_port=port,
+                    description=port.why,
+                    ip_protocol=port.protocol,
+                    from_port=port.number,
+                    to_port=port.number,
                     tags=self.place.tags(name),
                     opts=self.made(),
+                    **peer,
                 )
-        return group
 
     def _entry(self, network: Network, dns: Dns, group: ec2.SecurityGroup) -> str:
         """One name for all three: a balancer that passes TLS on as it is."""

@@ -204,7 +204,7 @@ class AwsSite(CloudSite):
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
     #: Why the lab may lie outside the European Union; without a reason it may not
     outside_eu_because: str | None = Field(default=None, min_length=20, max_length=400)
-    zones: tuple[str, str, str]
+    zones: tuple[str, ...] = Field(min_length=3, max_length=3)
     network: AwsNetwork
     eks: Eks
     vault_machines: AwsVaultMachines
@@ -254,6 +254,6 @@ class AwsLab(Lab, AwsSite):
 
     @model_validator(mode="after")
     def _the_ground_opens_vault(self) -> Self:
-        if "seal" in self.vault.model_fields_set:
+        if self.vault.seal != "shamir" or self.vault.seal_settings:
             raise ValueError("vault.seal: leave it out; AWS KMS opens Vault, with a key of its own")
         return self
