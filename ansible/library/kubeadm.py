@@ -22,15 +22,20 @@ description:
     written anew; etcd and the certificates stay.
 options:
   state:
-    description: C(initialised) for the control plane, C(joined) for a worker.
+    description: C(initialised) for a control plane, C(joined) for a worker.
     type: str
     choices: [initialised, joined]
     required: true
   config:
     description: kubeadm's configuration; it may hold a bootstrap token.
     type: str
+  join:
+    description:
+      - kubeadm's JoinConfiguration for a further control plane, which then joins instead of
+        initialising a cluster. It holds the key of the certificates that are handed over.
+    type: str
   discovery:
-    description: Kubeconfig with a bootstrap token, by which a worker finds and trusts the cluster.
+    description: Kubeconfig with a bootstrap token, by which a machine finds and trusts the cluster.
     type: str
 author: [AI lab]
 """
@@ -72,10 +77,11 @@ _PROOF = {"initialised": "admin.conf", "joined": "kubelet.conf"}
 class Kubeadm:
     """One machine and what kubeadm did to it."""
 
-    def __init__(self, state: str, config: str, discovery: str) -> None:
+    def __init__(self, state: str, config: str, discovery: str, join: str = "") -> None:
         self.state = state
         self.config = config
         self.discovery = discovery
+        self.join = join
         self.marker = STATE / f"kubeadm-{state}.json"
 
     @property
@@ -108,19 +114,22 @@ class Kubeadm:
         if any(list(Path("/").glob(pattern[1:])) for pattern in _LEFTOVERS):
             run(["kubeadm", "reset", "--force"], timeout=180)
         options = [] if _CGROUP_V2.exists() else ["--ignore-preflight-errors=SystemVerification"]
-        self._with_config([_COMMANDS[self.state]], options)
+        if self.join:
+            self._with_config(["join"], options, self.join)
+        else:
+            self._with_config([_COMMANDS[self.state]], options, self.config)
 
     def _change(self) -> None:
         manifest = _KUBERNETES / "manifests" / "kube-apiserver.yaml"
         before, process = manifest.read_bytes(), api_server()
         # The configuration goes to the API server before that is started anew.
         for phase in (["upload-config", "all"], ["control-plane", "all"]):
-            self._with_config(["init", "phase", *phase], [])
+            self._with_config(["init", "phase", *phase], [], self.config)
         if manifest.read_bytes() != before:
             wait_for_another(process)
 
-    def _with_config(self, arguments: list[str], options: list[str]) -> None:
-        write(_CONFIG, self.config.encode(), 0o600)
+    def _with_config(self, arguments: list[str], options: list[str], config: str) -> None:
+        write(_CONFIG, config.encode(), 0o600)
         write(_DISCOVERY, self.discovery.encode(), 0o600)
         try:
             run(["kubeadm", *arguments, f"--config={_CONFIG}", *options], timeout=420)
@@ -140,7 +149,9 @@ def wait_for_another(process: str, timeout: float = 180) -> None:
     Raises:
         CommandError: it was not within `timeout` seconds.
     """
-    ready = ["kubectl", f"--kubeconfig={_KUBERNETES}/admin.conf", "get", "--raw=/readyz"]
+    # Of this machine: another control plane may answer at the cluster's address.
+    here = [f"--kubeconfig={_KUBERNETES}/admin.conf", "--server=https://127.0.0.1:6443"]
+    ready = ["kubectl", *here, "get", "--raw=/readyz"]
     end = time.monotonic() + timeout
     while api_server() in {"", process} or attempt(ready, timeout=30).status != 0:
         if time.monotonic() > end:
@@ -156,12 +167,14 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": list(_COMMANDS), "required": True},
             "config": {"type": "str", "no_log": True},
+            "join": {"type": "str", "no_log": True},
             "discovery": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,
     )
     params: dict[str, Any] = module.params
-    kubeadm = Kubeadm(params["state"], params["config"] or "", params["discovery"] or "")
+    texts = [params[name] or "" for name in ("config", "discovery", "join")]
+    kubeadm = Kubeadm(params["state"], *texts)
     if module.check_mode:
         module.exit_json(changed=False, done=kubeadm.done())
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime import rpc
 
 from infra import naming, paths
 from infra.contracts import Machine, Registry
@@ -23,6 +24,7 @@ _GROUPS = {
     "control-plane": ["control_plane", "kubernetes"],
     "worker": ["workers", "kubernetes"],
     "vault": ["vault"],
+    "gateway": ["gateway"],
 }
 
 #: Artifacts that a playbook installs. Only a new build of one of these runs it again.
@@ -40,7 +42,7 @@ _ARTIFACTS = {
         "kubernetes",
         "runc",
     ),
-    "control_plane": ("etcdctl",),
+    "control_plane": ("etcdctl", "etcdutl"),
     "kms_plugin": ("vault-kms-plugin",),
     "network": ("cilium-chart", "helm", "image-cilium", "image-probe"),
 }
@@ -121,10 +123,13 @@ class Plan:
         goes_with: Machine,
         after: Sequence[pulumi.Resource],
         variables: Mapping[str, Any] | None = None,
+        name: str | None = None,
     ) -> sdk.Playbook:
-        """Declares a playbook for the machines of these roles; its name is the playbook's."""
+        """Declares a playbook for the machines of these roles; its name is the playbook's, where
+        it runs but once in a lab.
+        """
         return sdk.Playbook(
-            playbook,
+            name or playbook,
             playbook=playbook,
             hosts=[self._host(machine) for machine in self.args.with_role(*roles)],
             connection=self.args.connection,
@@ -172,7 +177,8 @@ class Plan:
             name: {
                 "path": str(artifact.path),
                 "relative": artifact.relative,
-                "sha256": artifact.sha256,
+                # A preview plans with what will have been made by then.
+                "sha256": rpc.UNKNOWN if artifact.sha256 is None else artifact.sha256,
             }
             for name, artifact in chosen.items()
         }

@@ -19,6 +19,7 @@ MACHINE_BINARIES = (
     "runc",
     "cni-loopback",
     "etcdctl",
+    "etcdutl",
     "vault",
     "vault-kms-plugin",
     "helm",

@@ -26,6 +26,7 @@ _ARTIFACTS = (
     "containerd-shim-runc-v2",
     "ctr",
     "etcdctl",
+    "etcdutl",
     "helm",
     "image-cilium",
     "image-control-plane",
@@ -84,6 +85,6 @@ def deploy_local(
     """The local stack as its configuration in this checkout has it, or another lab."""
     patch.setenv("LAB_HOME", HOME)
     patch.setattr("infra.toolchain.version", lambda _: KUBERNETES)
-    patch.setattr("infra.toolchain.artifacts", lambda: artifacts() if built is None else built)
+    patch.setattr("infra.toolchain.artifacts", lambda **_: artifacts() if built is None else built)
     wanted = lab or config.load_local("local")
     return deploy(lambda: local.compose(wanted), computed=COMPUTED, preview=preview)

@@ -118,3 +118,26 @@ def test_the_token_is_private_while_it_is_there(folder: Path, programs: Programs
     programs.add("kubeadm", f"stat -c %a {folder}/run/discovery.conf >{folder}/mode")
     kubeadm.Kubeadm("joined", "", "token").bring()
     assert (folder / "mode").read_text() == "600\n"
+
+
+def test_a_further_control_plane_joins_and_then_follows_the_common_configuration(
+    changed: Path, programs: Programs
+) -> None:
+    """`changed` was initialised; another machine joins, with the same marker afterwards."""
+    (changed / "state" / "kubeadm-initialised.json").unlink()
+    programs.add("kubeadm", f"cat {changed}/run/kubeadm.yaml >>{changed}/told || true")
+    assert kubeadm.Kubeadm("initialised", "kind: One", "token", "kind: Join").bring()
+    assert (changed / "told").read_text() == "kind: Join"
+    assert programs.calls[-1].split()[1] == "join"
+    programs.add("pgrep", "echo 7")
+    assert not kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert kubeadm.Kubeadm("initialised", "kind: Two", "").bring()
+    assert (changed / "told").read_text().endswith("kind: Twokind: Two")
+    assert list((changed / "run").iterdir()) == []
+
+
+def test_readiness_is_asked_of_this_machine(programs: Programs) -> None:
+    programs.add("pgrep", "echo 8")
+    programs.add("kubectl")
+    kubeadm.wait_for_another("7")
+    assert "--server=https://127.0.0.1:6443" in programs.calls[-1]
