@@ -30,7 +30,7 @@ def compose(lab: LocalLab) -> None:
     ground = LocalGround(
         lab,
         delivery=Delivery(
-            artifacts=toolchain.artifacts(),
+            artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
             kubernetes_version=version,
             folder=CACHE_ON_MACHINE,
             on_machine=True,

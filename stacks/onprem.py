@@ -26,7 +26,12 @@ def compose(lab: OnPremLab) -> None:
     # Before anything is declared: a sandbox that may not be must not leave a half-made lab.
     drawings = [blueprint.draw(spec, facts) for spec in lab.sandboxes]
 
-    ground = OnPremGround(lab, delivery=delivery_of(lab, toolchain.artifacts(), version))
+    ground = OnPremGround(
+        lab,
+        delivery=delivery_of(
+            lab, toolchain.artifacts(planned=pulumi.runtime.is_dry_run()), version
+        ),
+    )
     cluster, secret_store = ground.hosts.cluster, ground.hosts.secret_store
     sandboxes = layers.compose(
         lab.name,

@@ -27,7 +27,8 @@ class Artifact:
     path: Path
     #: Below `paths.cache()`.
     relative: str
-    sha256: str
+    #: None: it was not made yet.
+    sha256: str | None
 
 
 @cache
@@ -108,8 +109,11 @@ def binary(name: str) -> Path:
     return product.folder / (name if name in tool.packages else product.files[0])
 
 
-def artifacts() -> dict[str, Artifact]:
+def artifacts(*, planned: bool = False) -> dict[str, Artifact]:
     """Every file that the lab's machines need, by name.
+
+    Args:
+        planned: also what was not made yet; then its digest is None.
 
     Raises:
         ToolMissing: one of them has not been made yet.
@@ -118,7 +122,10 @@ def artifacts() -> dict[str, Artifact]:
     found = {}
     for name, (owner, file) in catalogue.artifact_files().items():
         product = known[owner]
-        digest = stored(product).files[file].sha256
+        if planned and store.read(product) is None:
+            digest = None
+        else:
+            digest = stored(product).files[file].sha256
         found[name] = Artifact(product.folder / file, f"{product.relative}/{file}", digest)
     return found
 

@@ -36,13 +36,20 @@ def test_artifacts(site: Site, progress: Recorder) -> None:
     listed = toolchain.artifacts()
     assert set(listed) == {
         *("kubernetes", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "cni-loopback"),
-        *("etcdctl", "vault", "vault-kms-plugin", "helm", "cilium-chart"),
+        *("etcdctl", "etcdutl", "vault", "vault-kms-plugin", "helm", "cilium-chart"),
         *("image-control-plane", "image-node", "image-cilium", "image-probe"),
     }
     for artifact in listed.values():
         assert paths.cache() / artifact.relative == artifact.path
         assert artifact.path.is_file()
+        assert artifact.sha256 is not None
         assert len(artifact.sha256) == 64
+
+
+def test_what_is_not_made_yet_is_planned_without_a_digest(site: Site) -> None:
+    with pytest.raises(ToolMissing):
+        toolchain.artifacts()
+    assert {artifact.sha256 for artifact in toolchain.artifacts(planned=True).values()} == {None}
 
 
 def test_only_what_is_asked_for_is_made(site: Site, progress: Recorder) -> None:
