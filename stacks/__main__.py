@@ -1,8 +1,9 @@
 """The Pulumi program: reads the configuration and picks the composition for its ground."""
 
+from typing import assert_never
+
 from infra import config
-from infra.errors import WrongGround
-from stacks import aws, local, onprem
+from stacks import aws, azure, hybrid, local, onprem
 
 match config.from_pulumi():
     case config.LocalLab() as lab:
@@ -11,8 +12,9 @@ match config.from_pulumi():
         onprem.compose(lab)
     case config.AwsLab() as lab:
         aws.compose(lab)
+    case config.AzureLab() as lab:
+        azure.compose(lab)
+    case config.HybridLab() as lab:
+        hybrid.compose(lab)
     case other:
-        raise WrongGround(
-            f"there is no program for the ground {other.ground!r} yet.",
-            next_step="use the ground `local` or `onprem`.",
-        )
+        assert_never(other)

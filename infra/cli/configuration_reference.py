@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from infra import config, paths
-from infra.config.grounds import aws, onprem
+from infra.config.grounds import aws, azure, onprem
 
 PAGE = paths.REPOSITORY / "docs" / "reference" / "configuration.md"
 
@@ -51,6 +51,14 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("vault_machines on AWS", aws.AwsVaultMachines),
     ("database on AWS", aws.Database),
     ("retention on AWS", aws.Retention),
+    ("network on Azure", azure.AzureNetwork),
+    ("cluster on Azure", azure.AzureCluster),
+    ("cluster.pools[] on Azure", azure.AzurePool),
+    ("vault_machines on Azure", azure.AzureVaultMachines),
+    ("vault_machines.image on Azure", azure.AzureImage),
+    ("database on Azure", azure.AzureDatabase),
+    ("storage on Azure", azure.AzureStorage),
+    ("logs on Azure", azure.AzureLogs),
     ("vault", config.VaultSpec),
     ("registry", config.RegistrySpec),
     ("queues[]", config.QueueSpec),
@@ -127,7 +135,12 @@ def _reference(reference: str, schema: dict[str, Any]) -> str:
 
 
 def _kind(field: dict[str, Any]) -> str:
-    formats = {"ipv4network": "IPv4 range (CIDR)", "ipv4": "IPv4 address"}
+    formats = {
+        "ipv4network": "IPv4 range (CIDR)",
+        "ipv4": "IPv4 address",
+        "uuid": "UUID",
+        "date": "date (YYYY-MM-DD)",
+    }
     kinds = {"string": "text", "integer": "whole number", "boolean": "true or false"}
     return formats.get(field.get("format", ""), kinds[field["type"]])
 
