@@ -42,6 +42,11 @@ def bridge(lab: str) -> str:
     return f"lab-{lab}"[:15]
 
 
+def vault_jwt(ground: str) -> str:
+    """Where service accounts of a further ground (`aws`, `azure`) of a hybrid lab log in."""
+    return f"{VAULT_JWT}-{ground}"
+
+
 def sandbox_namespace(sandbox: str) -> str:
     return f"sandbox-{sandbox}"
 

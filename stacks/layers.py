@@ -25,16 +25,19 @@ def compose(
     drawings: Sequence[Blueprint],
     kubernetes_version: str,
     system_routes: Sequence[SystemRoute] | None = None,
+    part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
 
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
-    not be must not leave a half-made lab. `system_routes`: see `objects.baseline`.
+    not be must not leave a half-made lab. `system_routes`: see `objects.baseline`. `part` names a
+    further ground of a hybrid lab, so that its resources have names of their own.
     """
-    login = ClusterLogin(lab, secret_store=secret_store, cluster=cluster)
-    access = kubernetes.access(cluster)
+    name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
+    login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
+    access = kubernetes.access(cluster, prefix)
     baseline = ClusterBaseline(
-        lab, lab=lab, kubernetes_version=kubernetes_version, access=access, routes=system_routes
+        name, lab=lab, kubernetes_version=kubernetes_version, access=access, routes=system_routes
     )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(

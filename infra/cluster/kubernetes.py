@@ -39,6 +39,8 @@ class Access:
     cluster: Cluster
     own: pulumi_kubernetes.Provider
     adopting: pulumi_kubernetes.Provider
+    #: Before the names of resources, where a lab has several clusters with the same objects.
+    prefix: str = ""
 
     def apply(self, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
         """Declares one object: it goes with the cluster, and is made anew with it."""
@@ -51,10 +53,11 @@ class Access:
             delete_before_replace=True,
             retain_on_delete=adopted,
         )
-        return _declare(manifest, pulumi.ResourceOptions.merge(carried, opts))
+        name = f"{self.prefix}{resource_name(manifest)}"
+        return _declare(name, manifest, pulumi.ResourceOptions.merge(carried, opts))
 
 
-def access(cluster: Cluster) -> Access:
+def access(cluster: Cluster, prefix: str = "") -> Access:
     """Declares the providers of a cluster."""
     opts = pulumi.ResourceOptions(depends_on=[cluster.resource], deleted_with=cluster.resource)
     return Access(
@@ -66,6 +69,7 @@ def access(cluster: Cluster) -> Access:
             upsert_existing_objects=True,
             opts=opts,
         ),
+        prefix=prefix,
     )
 
 
@@ -84,8 +88,7 @@ def resource_name(manifest: Manifest) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _declare(manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
-    name = resource_name(manifest)
+def _declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
     make = _TYPES.get((manifest["apiVersion"], manifest["kind"]))
     content = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
     if make is None:

@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from pydantic import Field
 
 from infra.config.model import Model, Name
 
-#: A Curve25519 public key as WireGuard writes it: 32 bytes in base64.
-WireGuardKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")]
-#: IANA has no port for WireGuard; this is the one that its own pages use.
+#: The port that WireGuard's own pages use; IANA has given it none.
 PORT = 51820
 
 
 class Gateway(Model):
     """A ground's end of the tunnel.
 
-    On machines of one's own it is a machine that is there already; in a cloud it is made, in a
-    subnet of its own with a way to the other ends and nowhere else.
+    On machines of one's own it is a machine that is there already, of its own and outside
+    `machines`. In a cloud it is made, with the one public address of that ground, in a subnet of
+    its own that leads to the other ends and nowhere else: name and port are all there is to say.
     """
 
     name: Name = "gateway"
-    #: Its address inside the ground
-    address: IPv4Address
     #: UDP port on which it listens
     port: int = Field(default=PORT, ge=1, le=65535)
-    #: Where the other ends find it: machines of one's own only, a cloud allocates an address
+    #: Its address inside the ground; machines of one's own only
+    address: IPv4Address | None = None
+    #: Public address at which the clouds find it; machines of one's own only
     endpoint: IPv4Address | None = None
-    #: Clouds only: the subnet that is made for it
-    subnet: IPv4Network | None = None
-    #: Clouds only: the public key that it made; docs/runbooks/hybrid.md says how to read it
-    public_key: WireGuardKey | None = None
+    #: Counted up when the machine was installed anew; machines of one's own only
+    installation: int = Field(default=1, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The end to which all others open their tunnels; `address` is inside its ground."""
+
+    address: IPv4Address
+    endpoint: IPv4Address
+    port: int
 
 
 def require_complete(gateway: Gateway, kind: str) -> None:
-    """Refuses a gateway that says too little for its kind of ground, or what it cannot know.
+    """Refuses a gateway that says too little for its kind of ground, or what is not its to say.
 
     Raises:
         ValueError: naming the key.
     """
-    if kind == "onprem":
-        if gateway.endpoint is None:
-            raise ValueError("gateway.endpoint: say where the other grounds find this gateway")
-        if gateway.subnet is not None:
-            raise ValueError("gateway.subnet: the network of one's own machines is there already")
-        if gateway.public_key is not None:
-            raise ValueError("gateway.public_key: it is read from the machine, not configured")
-        return
-    if gateway.endpoint is not None:
-        raise ValueError("gateway.endpoint: the cloud allocates it, it cannot be chosen")
-    if gateway.subnet is None:
-        raise ValueError("gateway.subnet: say which subnet is made for the gateway")
-    if gateway.address not in gateway.subnet:
-        raise ValueError(f"gateway.address ({gateway.address}) is not in gateway.subnet")
+    for key in ("address", "endpoint"):
+        said = getattr(gateway, key) is not None
+        if kind == "onprem" and not said:
+            raise ValueError(f"gateway.{key}: needed, the machine is there already")
+        if kind != "onprem" and said:
+            raise ValueError(f"gateway.{key}: leave it out, it is chosen when the gateway is made")

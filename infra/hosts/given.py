@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ class OnPremGround(pulumi.ComponentResource):
         lab: OnPremLab,
         *,
         delivery: Delivery,
+        variables: Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`variables` go to every playbook, over those that the site's configuration gives."""
         super().__init__("ailab:hosts:OnPremGround", lab.name, {}, opts)
         self.machines = [self._machine(spec) for spec in lab.machines]
         self.hosts = ProvisionedHosts(
             lab.name,
-            hosts_args(lab, self.machines, delivery),
+            hosts_args(lab, self.machines, delivery, variables),
             lab.vault,
             addresses={spec.name: str(spec.address) for spec in lab.machines},
             backup=None if lab.backup is None else _backup(lab.backup),
@@ -66,7 +68,12 @@ class OnPremGround(pulumi.ComponentResource):
         )
 
 
-def hosts_args(lab: OnPremLab, machines: Sequence[Machine], delivery: Delivery) -> HostsArgs:
+def hosts_args(
+    lab: OnPremLab,
+    machines: Sequence[Machine],
+    delivery: Delivery,
+    variables: Mapping[str, Any] | None = None,
+) -> HostsArgs:
     """What the playbooks of a lab of given machines have in common."""
     network, home = lab.network, paths.Home(lab.name)
     return HostsArgs(
@@ -90,7 +97,7 @@ def hosts_args(lab: OnPremLab, machines: Sequence[Machine], delivery: Delivery) 
         vault=str(lab.address_of("vault")),
         kubernetes=str(lab.address_of("control-plane")),
         registry=Registry(lab.registry.address if lab.registry else None),
-        variables=site_variables(lab),
+        variables={**site_variables(lab), **(variables or {})},
         host_variables={spec.name: _host_variables(spec) for spec in lab.machines},
     )
 

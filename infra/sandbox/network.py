@@ -33,6 +33,8 @@ class NetworkFacts:
     nodes: tuple[IPv4Network, ...]
     vault: tuple[IPv4Network, ...]
     vault_port: int
+    #: Pods, services and nodes on the lab's other grounds.
+    elsewhere: tuple[IPv4Network, ...] = ()
 
     def forbidden(self) -> dict[IPv4Network, str]:
         """Ranges that no rule may open, with what is there."""
@@ -41,6 +43,7 @@ class NetworkFacts:
             self.services: "the services of every namespace and the API server",
             LINK_LOCAL: "the metadata services of clouds",
             **dict.fromkeys(self.nodes, "nodes of the cluster"),
+            **dict.fromkeys(self.elsewhere, "another ground of the lab"),
         }
 
 

@@ -243,7 +243,7 @@ class ClusterLogin(pulumi.ComponentResource):
         super().__init__("ailab:secrets:ClusterLogin", name, {}, opts)
         keys: pulumi.Input[Sequence[str]] = cluster.service_account_keys
         self.login = sdk.AuthMethod(
-            "jwt",
+            secret_store.jwt_mount,
             connection=connection(secret_store),
             path=secret_store.jwt_mount,
             method="jwt",

@@ -28,6 +28,13 @@ path "pki/roles/*"           { capabilities = ["create", "read", "update", "dele
 path "auth/jwt/config"       { capabilities = ["create", "read", "update"] }
 path "auth/jwt/role"         { capabilities = ["list"] }
 path "auth/jwt/role/*"       { capabilities = ["create", "read", "update", "delete"] }
+# Further grounds of a hybrid lab: each cluster has a method of its own.
+path "auth/jwt-aws/config"   { capabilities = ["create", "read", "update"] }
+path "auth/jwt-aws/role"     { capabilities = ["list"] }
+path "auth/jwt-aws/role/*"   { capabilities = ["create", "read", "update", "delete"] }
+path "auth/jwt-azure/config" { capabilities = ["create", "read", "update"] }
+path "auth/jwt-azure/role"   { capabilities = ["list"] }
+path "auth/jwt-azure/role/*" { capabilities = ["create", "read", "update", "delete"] }
 path "auth/cert/config"      { capabilities = ["create", "read", "update"] }
 path "auth/cert/certs"       { capabilities = ["list"] }
 path "auth/cert/certs/*"     { capabilities = ["create", "read", "update", "delete"] }
