@@ -6,6 +6,7 @@ both ends. So each box has few lines, and 150 resources stay readable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ from infra.engine.plan import Plan, Planned
 #: Pixels.
 CARD_WIDTH, CARD_HEIGHT = 236, 34
 _TITLE, _MARGIN, _ROW, _COLUMN = 26, 12, 8, 44
+#: How much wider than high a box should be.
+_BREADTH = 1.8
+#: Columns of cards before a row is broken.
+_FEWEST = 4
 #: Cards above one another before a column is split, so that no box becomes a tower.
 _TALLEST = 14 * (CARD_HEIGHT + _ROW)
 
@@ -43,7 +48,11 @@ def lay_out(plan: Plan) -> Box:
 
     Providers are left out: everything would hang on them.
     """
-    shown = [one for one in plan.resources if not one.type.startswith("pulumi:providers:")]
+    # In an order of its own: the engine's differs from one run to the next.
+    shown = sorted(
+        (one for one in plan.resources if not one.type.startswith("pulumi:providers:")),
+        key=lambda one: one.urn,
+    )
     boxes = {one.urn: Box(one) for one in shown}
     root = Box(None)
     above: dict[str, Box] = {}
@@ -113,24 +122,30 @@ def _layers(box: Box) -> list[list[Box]]:
 
 
 def _place(box: Box) -> None:
-    """Sizes a box, and places its children relative to it."""
+    """Sizes a box, and places its children relative to it: columns in rows, like words in lines."""
     if not box.children:
         return
     for child in box.children:
         _place(child)
+    columns = [column for layer in _layers(box) for column in _split(layer)]
+    area = sum((child.width + _COLUMN) * (child.height + _ROW) for child in box.children)
+    least = _FEWEST * (CARD_WIDTH + _COLUMN)
+    widest = max(least, math.sqrt(area * _BREADTH), *(child.width for child in box.children))
     x: float = _MARGIN
-    bottom: float = 0
-    for layer in _layers(box):
-        for column in _split(layer):
-            y: float = _TITLE
-            for child in column:
-                child.x, child.y = x, y
-                y += child.height + _ROW
-            x += max(child.width for child in column) + _MARGIN
-            bottom = max(bottom, y)
-        x += _COLUMN - _MARGIN
-    box.width = max(x - _COLUMN + _MARGIN, CARD_WIDTH)
-    box.height = bottom - _ROW + _MARGIN
+    y: float = _TITLE
+    right = bottom = 0.0
+    for column in columns:
+        width = max(child.width for child in column)
+        if x > _MARGIN and x + width > widest:
+            x, y = _MARGIN, bottom + _MARGIN
+        below = y
+        for child in column:
+            child.x, child.y = x, below
+            below += child.height + _ROW
+        right, bottom = max(right, x + width), max(bottom, below - _ROW)
+        x += width + _COLUMN
+    box.width = max(right + _MARGIN, CARD_WIDTH)
+    box.height = bottom + _MARGIN
 
 
 def _split(layer: Sequence[Box]) -> Iterator[list[Box]]:

@@ -22,7 +22,7 @@ _COLOURS = {
 #: Edge of a card by what would be done.
 _OPERATIONS = {"create": "#2e7d32", "update": "#b26a00", "replace": "#b00020", "delete": "#b00020"}
 _STYLE = """
-text { font: 11px system-ui, sans-serif; fill: #222 }
+text { font: 11px system-ui, "DejaVu Sans", sans-serif; fill: #222 }
 .kind { font-size: 9px; fill: #555 }
 .title { font-weight: 600 }
 .component { fill: #fff; fill-opacity: .6; stroke: #999 }
@@ -45,8 +45,8 @@ def draw(plan: Plan) -> str:
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
         *_legend(plan),
         f'<g transform="translate({_EDGE} {_HEAD})">',
-        *(part for box in root.walk() for part in _box(box)),
-        *(part for box in root.walk() for part in _lines(box)),
+        # From the outside in, so that no line runs over what it does not concern.
+        *(part for box in root.walk() for part in (*_box(box), *_lines(box))),
         "</g></svg>",
     ]
     return "\n".join(parts) + "\n"

@@ -5,6 +5,8 @@ Namespaces and types: https://learn.microsoft.com/azure/templates/ (one page a r
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -91,6 +93,8 @@ class Azure:
             found["oidcIssuerProfile"] = {"issuerURL": f"https://{texts.host(made, 'issuer')}/"}
             group = made.text("nodeResourceGroup") or f"MC_{_name(made)}"
             found["nodeResourceGroup"] = group
+        if made.type == "azure-native:resources:Deployment":
+            found["properties"] = {"outputs": _template_outputs(made)}
         if made.type == "azure-native:keyvault:Vault":
             found["properties"] = {"vaultUri": f"https://{_name(made)}.vault.{texts.NOWHERE}/"}
         if made.type == "azure-native:keyvault:Key":
@@ -114,6 +118,15 @@ class Azure:
         if word == "location":
             return _location(made)
         return texts.by_name(made, path)
+
+
+def _template_outputs(made: Made) -> dict[str, Any]:
+    """What a template asks Azure for: only a cluster's kubeconfig is known here."""
+    cluster = {"server": f"https://{texts.host(made, 'cluster')}:443"}
+    authority = base64.b64encode(b"made up for a preview").decode()
+    document = {"clusters": [{"cluster": {**cluster, "certificate-authority-data": authority}}]}
+    answer = base64.b64encode(json.dumps(document).encode()).decode()
+    return {"kubeconfig": {"type": "String", "value": answer}}
 
 
 def _own_name_input(made: Made) -> str | None:

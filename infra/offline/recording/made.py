@@ -139,6 +139,9 @@ def _completed(value: Any, shape: Shape, path: Path, made: Made, cloud: Cloud) -
                 key: _completed(item, shape.item, (*path, key), made, cloud)
                 for key, item in value.items()
             }
+        case MapOf() if isinstance(value, list):
+            # Azure takes a list of identities and answers with what it knows of each.
+            return {str(key): _invented(shape.item, (*path, key), made, cloud) for key in value}
         case _:
             return value
 
