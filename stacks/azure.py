@@ -9,6 +9,8 @@ import pulumi
 from infra import paths, toolchain
 from infra.clouds.azure.ground import AzureArgs, AzureGround
 from infra.clouds.azure.secret_store import AzureVault, AzureVaultArgs
+from infra.cluster.manifests import DNS_PODS
+from infra.cluster.objects import SystemRoute
 from infra.config import AzureLab
 from infra.config.grounds.azure import AzureSite
 from infra.hosts.plan import VAULT_PORT, Delivery
@@ -16,6 +18,10 @@ from infra.sandbox import blueprint
 from infra.sandbox.blueprint import LabFacts
 from infra.sandbox.network import NetworkFacts
 from stacks import layers
+
+_METRICS_PODS = {"k8s-app": "metrics-server"}
+_SCALER_PODS = {"k8s-app": "coredns-autoscaler"}
+_IDENTITY_PODS = {"azure-workload-identity.io/system": "true"}
 
 #: Where Ansible puts programs on Vault's machines.
 _FOLDER = Path("/var/cache/ai-lab")
@@ -41,7 +47,7 @@ def compose(lab: AzureLab) -> None:
             site=lab,
             spec=lab.vault,
             delivery=Delivery(
-                artifacts=toolchain.artifacts(),
+                artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
                 kubernetes_version=version,
                 folder=_FOLDER,
                 on_machine=False,
@@ -56,6 +62,7 @@ def compose(lab: AzureLab) -> None:
         vault_engines=vault.vault_baseline,
         drawings=drawings,
         kubernetes_version=version,
+        system_routes=system_routes(lab),
     )
     pulumi.export(
         "endpoints",
@@ -84,3 +91,35 @@ def facts_of(lab: str, site: AzureSite) -> LabFacts:
             vault_port=VAULT_PORT,
         ),
     )
+
+
+def system_routes(site: AzureSite) -> list[SystemRoute]:
+    """What AKS' own pods need of the API server, which is in a subnet of its own, and it of them.
+
+    An unanswered API of metrics-server would hold up the deletion of every namespace.
+    """
+    api_server = (site.network.api_server,)
+
+    def asks(name: str, intent: str, pods: dict[str, str]) -> SystemRoute:
+        return SystemRoute(f"allow-{name}-to-api-server", intent, pods, api_server, 443)
+
+    def answers(name: str, intent: str, pods: dict[str, str], port: int) -> SystemRoute:
+        return SystemRoute(
+            f"allow-api-server-to-{name}", intent, pods, api_server, port, inbound=True
+        )
+
+    return [
+        asks("dns", "DNS learns from the API server what there is to resolve.", DNS_PODS),
+        asks("dns-scaler", "DNS is scaled with the number of nodes.", _SCALER_PODS),
+        asks("metrics", "Who asks for metrics is known to the API server.", _METRICS_PODS),
+        SystemRoute(
+            "allow-metrics-to-kubelets",
+            "Metrics come from the kubelet of every node.",
+            _METRICS_PODS,
+            (),
+            10250,
+        ),
+        answers("metrics", "The API server serves metrics as its own.", _METRICS_PODS, 4443),
+        asks("identity", "The webhook of workload identities knows them.", _IDENTITY_PODS),
+        answers("identity", "The API server calls the webhook.", _IDENTITY_PODS, 9443),
+    ]

@@ -139,7 +139,6 @@ def _kind(field: dict[str, Any]) -> str:
         "ipv4network": "IPv4 range (CIDR)",
         "ipv4": "IPv4 address",
         "uuid": "UUID",
-        "date": "date (YYYY-MM-DD)",
     }
     kinds = {"string": "text", "integer": "whole number", "boolean": "true or false"}
     return formats.get(field.get("format", ""), kinds[field["type"]])

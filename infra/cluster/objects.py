@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Any
 
 from infra import naming
 from infra.cluster import manifests
@@ -73,13 +74,16 @@ _PLATFORM_READER: dict[str, list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SystemRoute:
-    """What pods of kube-system with these labels may reach, and why."""
+    """What pods of kube-system with these labels may reach, and why; or, `inbound`, who reaches
+    them. No `peers` are everybody: to Cilium no address range matches a node.
+    """
 
     name: str
     intent: str
     pods: dict[str, str]
-    destinations: tuple[IPv4Network, ...]
+    peers: tuple[IPv4Network, ...]
     port: int
+    inbound: bool = False
 
 
 def baseline(
@@ -135,18 +139,18 @@ def _system(
 
 
 def _system_route(route: SystemRoute, labels: dict[str, str]) -> Manifest:
+    rule: dict[str, Any] = {"ports": [{"protocol": "TCP", "port": route.port}]}
+    if route.peers:
+        who = "from" if route.inbound else "to"
+        rule[who] = [{"ipBlock": {"cidr": str(range_)}} for range_ in route.peers]
     return manifests.network_policy(
         SYSTEM_NAMESPACE,
         route.name,
         intent=route.intent,
         labels=labels,
         pods=route.pods,
-        egress=[
-            {
-                "to": [{"ipBlock": {"cidr": str(range_)}} for range_ in route.destinations],
-                "ports": [{"protocol": "TCP", "port": route.port}],
-            }
-        ],
+        ingress=[rule] if route.inbound else None,
+        egress=None if route.inbound else [rule],
     )
 
 

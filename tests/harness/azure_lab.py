@@ -103,5 +103,5 @@ def deploy_azure(patch: pytest.MonkeyPatch, lab: AzureLab, *, preview: bool = Fa
     """The stack of this lab."""
     patch.setenv("LAB_HOME", HOME)
     patch.setattr("infra.toolchain.version", lambda _: KUBERNETES)
-    patch.setattr("infra.toolchain.artifacts", artifacts)
+    patch.setattr("infra.toolchain.artifacts", lambda **_: artifacts())
     return deploy(lambda: azure.compose(lab), computed=COMPUTED, preview=preview, stack="azure")

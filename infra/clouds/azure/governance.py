@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pulumi
@@ -48,7 +47,8 @@ class GovernanceArgs:
     place: Place
     locations: Sequence[str]
     monthly_budget: int
-    budget_from: date
+    #: YYYY-MM
+    budget_from: str
     owner: str
     gateway: bool = False
 
@@ -115,7 +115,7 @@ class Governance(pulumi.ComponentResource):
             amount=args.monthly_budget,
             time_grain="Monthly",
             time_period=consumption.BudgetTimePeriodArgs(
-                start_date=f"{args.budget_from.isoformat()}T00:00:00Z"
+                start_date=f"{args.budget_from}-01T00:00:00Z"
             ),
             filter=consumption.BudgetFilterArgs(
                 tags=consumption.BudgetComparisonExpressionArgs(

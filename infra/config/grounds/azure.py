@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -258,8 +257,8 @@ class AzureSite(CloudSite):
     database: AzureDatabase
     storage: AzureStorage = AzureStorage()
     logs: AzureLogs = AzureLogs()
-    #: First day of the month from which the budget counts
-    budget_from: date
+    #: Month from which the budget counts (YYYY-MM)
+    budget_from: str = Field(pattern=r"^20[2-9][0-9]-(0[1-9]|1[0-2])$")
     #: The resource group of the region's network watcher, which Azure makes by itself
     network_watcher_group: str = Field(default="NetworkWatcherRG", pattern=r"^[\w.()-]{1,90}$")
 
@@ -291,8 +290,6 @@ class AzureSite(CloudSite):
                 f"database.geo_backup: {self.location} has no paired region in the European Union "
                 f"that everybody may use; these have one: {', '.join(PAIRED)}"
             )
-        if self.budget_from.day != 1:
-            raise ValueError(f"budget_from: {self.budget_from} is not the first day of a month")
         return self
 
 
