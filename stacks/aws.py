@@ -38,7 +38,7 @@ def compose(lab: AwsLab) -> None:
     vault = ground.vault(
         lab.vault,
         delivery=Delivery(
-            artifacts=toolchain.artifacts(),
+            artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
             kubernetes_version=lab.eks.version,
             folder=ARTIFACTS,
             on_machine=False,
