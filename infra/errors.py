@@ -173,6 +173,11 @@ class PlaybookInvalid(LabError):
     title = "a playbook cannot be run as asked"
 
 
+class BackupUnreadable(LabError):
+    code = "LAB-503"
+    title = "a copy of etcd or Vault cannot be read"
+
+
 class VaultUnreachable(LabError):
     code = "LAB-601"
     title = "Vault does not answer"

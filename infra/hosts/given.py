@@ -140,7 +140,8 @@ def _virtual_address(endpoint: Endpoint) -> dict[str, Any]:
     return {"address": str(endpoint.address), "router": endpoint.router}
 
 
-def _host_variables(spec: OnPremMachine) -> dict[str, Any]:
+def host_variables(spec: OnPremMachine) -> dict[str, Any]:
+    """What the roles must know of one machine, and the way to it where that is its own."""
     variables: dict[str, Any] = {"nvidia_wanted": True} if spec.gpu else {}
     if spec.data_disk is not None:
         variables["disk_encryption_device"] = spec.data_disk

@@ -23,12 +23,12 @@ storage "raft" {{
   performance_multiplier = 1
 }}
 listener "tcp" {{
-  address       = "127.0.0.1:{port}"
+  address       = "{host}:{port}"
   tls_cert_file = "{folder}/server.crt"
   tls_key_file  = "{folder}/server.key"
 }}
-cluster_addr  = "https://127.0.0.1:{cluster}"
-api_addr      = "https://127.0.0.1:{port}"
+cluster_addr  = "https://{host}:{cluster}"
+api_addr      = "https://{host}:{port}"
 disable_mlock = true
 """
 
@@ -37,13 +37,13 @@ def _openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def make_pki(folder: Path) -> None:
+def make_pki(folder: Path, host: str = "127.0.0.1") -> None:
     """An authority (ca.*), the server's certificate and one for a client named control-plane."""
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     made = ("-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test CA")
     _openssl(folder, "req", "-x509", *curve, *made)
     (folder / "extensions").write_text(
-        "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+        f"subjectAltName=IP:{host}\nextendedKeyUsage=serverAuth,clientAuth\n"
     )
     for name, subject in (("server", "vault"), ("client", "control-plane")):
         made = ("-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={subject}")
@@ -66,13 +66,15 @@ class VaultServer:
 
     binary: Path
     folder: Path
+    #: Address that it listens on.
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     cluster_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.host}:{self.port}"
 
     @property
     def ca(self) -> Path:
@@ -90,7 +92,11 @@ class VaultServer:
         configuration = self.folder / "vault.hcl"
         configuration.write_text(
             _CONFIGURATION.format(
-                storage=self.storage, port=self.port, folder=self.folder, cluster=self.cluster_port
+                storage=self.storage,
+                host=self.host,
+                port=self.port,
+                folder=self.folder,
+                cluster=self.cluster_port,
             )
         )
         with (self.folder / "log").open("ab") as log:
@@ -113,10 +119,10 @@ class VaultServer:
 
 
 @contextmanager
-def running(binary: Path, folder: Path) -> Iterator[VaultServer]:
+def running(binary: Path, folder: Path, host: str = "127.0.0.1") -> Iterator[VaultServer]:
     """Runs an empty server with all its files in `folder` until the end of the block."""
-    make_pki(folder)
-    server = VaultServer(binary, folder)
+    make_pki(folder, host)
+    server = VaultServer(binary, folder, host)
     try:
         server.start()
         yield server

@@ -148,6 +148,9 @@ class OnPremSite(MachineSite):
             )
         return self
 
+    def with_role(self, role: str) -> tuple[OnPremMachine, ...]:
+        return tuple(machine for machine in self.machines if machine.role == role)
+
     def address_of(self, role: Literal["control-plane", "vault"]) -> IPv4Address:
         """The address by which everybody reaches the machines of a role."""
         endpoint = self.kubernetes_endpoint if role == "control-plane" else self.vault_endpoint
