@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 
 import pulumi
 
+from infra.clouds.azure.aliases import without_those_of_the_sdk
 from infra.clouds.azure.cluster import ClusterArgs, ManagedCluster
 from infra.clouds.azure.database import Database, DatabaseArgs
 from infra.clouds.azure.endpoints import Endpoints, EndpointsArgs
@@ -68,7 +69,12 @@ class AzureGround(pulumi.ComponentResource):
             "ailab:azure:Ground",
             args.name,
             {},
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(providers=[provider])),
+            pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(
+                    providers=[provider], transformations=[without_those_of_the_sdk]
+                ),
+            ),
         )
         self._args = args
         self._own = pulumi.ResourceOptions(parent=self)
