@@ -14,6 +14,7 @@ from infra.config.grounds.azure import AzureLab
 from infra.config.grounds.hybrid import HybridLab
 from infra.config.grounds.local import LocalLab
 from infra.config.grounds.onprem import OnPremLab
+from infra.config.model import faults
 from infra.errors import ConfigError, StackNotFound, WrongGround
 
 #: Pulumi's configuration key that holds the whole lab, below the project's namespace.
@@ -40,9 +41,8 @@ def parse(document: Any, *, source: str) -> AnyLab:
     try:
         return _model(document, source).model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(_fault(entry["loc"], entry["msg"]) for entry in error.errors())
         raise ConfigError(
-            f"{source}: {faults}.",
+            f"{source}: {faults(error)}.",
             next_step="correct these keys; docs/reference/configuration.md lists what is allowed.",
         ) from error
 
@@ -56,12 +56,6 @@ def _model(document: Any, source: str) -> type[AnyLab]:
             next_step="choose one of these; docs/reference/configuration.md describes each.",
         )
     return _GROUNDS[ground]
-
-
-def _fault(location: tuple[int | str, ...], message: str) -> str:
-    path = ".".join(str(part) for part in location)
-    text = message.removeprefix("Value error, ").rstrip(".")
-    return f"{path}: {text}" if path else text
 
 
 def stack_file(stack: str) -> Path:

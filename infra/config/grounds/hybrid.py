@@ -13,7 +13,7 @@ from infra.config.grounds.azure import AzureSite
 from infra.config.grounds.cloud import CloudSite
 from infra.config.grounds.onprem import OnPremLab, OnPremSite
 from infra.config.lab import Lab
-from infra.config.model import Classification, Model, Name
+from infra.config.model import Classification, Model, Name, faults
 from infra.config.network import require_apart
 from infra.config.site import Site
 from infra.config.vpn import Gateway, Hub, require_complete
@@ -172,9 +172,5 @@ class HybridLab(Lab):
         try:
             _ = self.home
         except ValidationError as error:
-            faults = "; ".join(
-                ".".join(str(part) for part in (*fault["loc"], fault["msg"]))
-                for fault in error.errors()
-            )
-            raise ValueError(f"members.{self.primary}.site: {faults}") from error
+            raise ValueError(f"members.{self.primary}.site: {faults(error)}") from error
         return self
