@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ from infra.verify import LIVE
 COVERAGE = 90
 #: Folders of the tests that need no lab.
 OFFLINE_TESTS = ("tests/unit", "tests/policies", "tests/golden")
+#: Proofs that make machines of their own and take long; only `--long` runs them.
+LONG_TESTS = "tests/long"
 #: Tests that need no lab either, but the programs that the toolchain builds.
 INTEGRATION_TESTS = "tests/integration"
 
@@ -97,6 +99,13 @@ class Suite:
             self._live_tests()
         return self.totals
 
+    def run_long(self) -> Totals:
+        """The long proofs alone. Their last results are kept by hand in docs/proofs.md."""
+        if self._step("toolchain", "toolchain", "build"):
+            self.report("long proofs")
+            self._pytest("long", [LONG_TESTS, "-v", "--durations=0"])
+        return self.totals
+
     def _sources(self) -> None:
         with ThreadPoolExecutor(max_workers=2) as pool:
             for linter, done in zip(LINTERS, pool.map(_captured, LINTERS), strict=True):
@@ -114,16 +123,19 @@ class Suite:
             self.report("tests without a lab")
             folders.append(INTEGRATION_TESTS)
         present = [folder for folder in folders if (paths.REPOSITORY / folder).is_dir()]
+        options = ["-q", "-n", "auto", "--dist", "worksteal"]
+        options += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
+        # Too little coverage fails the run although every test passed.
+        self._pytest("unit", [*present, *options, f"--cov-fail-under={COVERAGE}"])
+
+    def _pytest(self, part: str, words: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="lab-test-") as folder:
             junit = Path(folder) / "junit.xml"
-            command = [str(_BIN / "python"), "-P", "-m", "pytest", *present, "-q", "--tb=short"]
-            command += ["-n", "auto", "--dist", "worksteal"]
-            command += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
-            command += [f"--cov-fail-under={COVERAGE}", "--junitxml", str(junit)]
+            command = [str(_BIN / "python"), "-P", "-m", "pytest", *words, "--tb=short"]
+            command += ["--junitxml", str(junit)]
             status = process.attend(command, environment=os.environ, folder=paths.REPOSITORY)
             passed, failed, skipped = count_junit(junit)
-        # Too little coverage fails the run although every test passed.
-        self.totals.add("unit", passed, failed or int(status != 0), skipped)
+        self.totals.add(part, passed, failed or int(status != 0), skipped)
 
     def _live_tests(self) -> None:
         """Checks a lab. What changes or removes it is tried only on one that was started here."""

@@ -29,6 +29,9 @@ def run(
     faults: Annotated[
         bool, typer.Option("--faults", help="Also break the lab during operations (an hour).")
     ] = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="Only the long proofs, on machines of their own.")
+    ] = False,
 ) -> None:
     """Run every test: linters, types, import rules, unit tests, and the checks of a live lab.
 
@@ -40,15 +43,18 @@ def run(
 
     - `./lab test`
     - `./lab test --unit-only`
+    - `./lab test --long`
     """
     from infra.suite import Suite
 
     del yes  # For the script `lab`, which may have to install Debian packages.
-    if unit_only and live_only:
-        raise BadUsage("--unit-only and --live-only exclude each other.", next_step="drop one.")
+    if [unit_only, live_only, long].count(True) > 1:
+        raise BadUsage(
+            "--unit-only, --live-only and --long exclude each other.", next_step="keep one."
+        )
     begin = time.monotonic()
     suite = Suite(stack, lambda line: errors.print(line, markup=False), faults=faults)
-    totals = suite.run(offline=not live_only, live=not unit_only)
+    totals = suite.run_long() if long else suite.run(offline=not live_only, live=not unit_only)
     for part, outcome in totals.parts.items():
         errors.print(f"{part:<10} {outcome}")
     sys.stderr.flush()

@@ -165,3 +165,23 @@ def test_nothing_passed_is_not_ok() -> None:
 
 def test_no_junit_file(tmp_path: Path) -> None:
     assert suite.count_junit(tmp_path / "none") == (0, 0, 0)
+
+
+def test_the_long_proofs_run_alone(commands: dict[str, Any]) -> None:
+    totals = Suite("local", lambda _: None).run_long()
+    assert totals.ok
+    assert commands["ran"] == ["lab toolchain", "python"]
+    assert commands["tested"] == ["tests/long"]
+    assert totals.parts == {"toolchain": "passed", "long": "passed"}
+
+
+def test_without_its_programs_no_long_proof_is_tried(commands: dict[str, Any]) -> None:
+    commands["codes"]["lab toolchain"] = 1
+    totals = Suite("local", lambda _: None).run_long()
+    assert not totals.ok
+    assert "python" not in commands["ran"]
+
+
+def test_nothing_else_runs_the_long_proofs(commands: dict[str, Any]) -> None:
+    run(faults=True)
+    assert not any("long" in folder for folder in commands["tested"])
