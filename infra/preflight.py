@@ -26,10 +26,13 @@ from infra.errors import (
     NotRoot,
 )
 from infra.hosts import cleanup, network
+from infra.toolchain import gobuild, machine_base
 
 GIB = 1024**3
 #: Disk (bytes) that a lab needs in its own folder, and the cache with everything built.
 LAB_DISK = 6 * GIB
+#: What one that is up may still need.
+LAB_DISK_MORE = 1 * GIB
 #: What building all tools takes on top, Go's own caches included.
 BUILD_DISK = 24 * GIB
 #: Memory that must be free: the lab itself (2.5 GiB) and the programs that set it up.
@@ -80,7 +83,8 @@ def examine(stack: str) -> list[Finding]:
         return [*findings, _fault("configuration", error)]
     findings.append(Finding("configuration", f"stack {stack} describes lab {lab.name}"))
     missing = toolchain.missing()
-    findings += [_go(missing), _disk(missing), _memory(lab), *_kernel(), _inotify()]
+    compiled = [name for name in missing if name != machine_base.NAME]
+    findings += [_go(compiled), _disk(lab, compiled), _memory(lab), *_kernel(), _inotify()]
     if shutil.which("ip"):
         findings += [_another_lab(lab), _addresses(lab)]
     return findings
@@ -148,11 +152,11 @@ def _packages() -> Iterator[Finding]:
 def _go(missing: list[str]) -> Finding:
     if not missing:
         return Finding("go", "not needed: every tool is there")
-    found = _go_version()
-    if found and found >= GO_LEAST:
-        return Finding("go", f"Go {'.'.join(map(str, found))} builds {len(missing)} tools")
+    found = gobuild.go_version()
+    if found and tuple(map(int, found.split("."))) >= GO_LEAST:
+        return Finding("go", f"Go {found} builds {len(missing)} tools")
     least = ".".join(map(str, GO_LEAST))
-    seen = f"Go {'.'.join(map(str, found))}" if found else "no Go"
+    seen = f"Go {found}" if found else "no Go"
     error = HostUnfit(
         f"{len(missing)} tools are still to be built, which takes Go >= {least}; there is {seen}.",
         next_step=f"install Go {least} or later and put it on PATH (Debian 12's own is older), or "
@@ -161,25 +165,15 @@ def _go(missing: list[str]) -> Finding:
     return _fault("go", error)
 
 
-def _go_version() -> tuple[int, ...] | None:
-    program = shutil.which("go")
-    if program is None:
-        return None
-    shown = subprocess.run(
-        [program, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/"
-    ).stdout
-    match = re.match(r"go(\d+)\.(\d+)(?:\.(\d+))?", shown)
-    return tuple(int(part) for part in match.groups() if part) if match else None
-
-
 def _existing(path: Path) -> Path:
     """The folder itself, or the nearest one above it that exists."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
-def _disk(missing: list[str]) -> Finding:
+def _disk(lab: LocalLab, missing: list[str]) -> Finding:
+    own = LAB_DISK_MORE if lab.name in cleanup.running_labs() else LAB_DISK
     wanted: dict[int, tuple[Path, int]] = {}
-    for folder, size in ((paths.data(), LAB_DISK), (paths.cache(), BUILD_DISK if missing else 0)):
+    for folder, size in ((paths.data(), own), (paths.cache(), BUILD_DISK if missing else 0)):
         place = _existing(folder)
         device = place.stat().st_dev
         wanted[device] = (place, wanted.get(device, (place, 0))[1] + size)

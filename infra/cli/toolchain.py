@@ -68,7 +68,6 @@ def build(
 ) -> None:
     """Make what is missing: fetched from the mirror (LAB_MIRROR) or built from source.
 
-    Without names, the base image of local machines is made as well.
     The first time takes about 35 minutes on two cores. After a kill, run it again: what was
     compiled is kept. Logs are under the cache (~/.cache/ai-lab/logs).
 
@@ -79,12 +78,9 @@ def build(
     """
     from infra import toolchain
     from infra.cli.screen import Screen
-    from infra.hosts import base_image
 
     with Screen() as screen:
         toolchain.ensure(names, progress=screen, again=again)
-        if not names:
-            base_image.ensure(screen.step)
     list_(names, as_json)
 
 
@@ -147,6 +143,49 @@ def export(
         print_json({"folder": str(folder.resolve()), "products": names})
     else:
         output.print(f"{len(names)} products are in {folder.resolve()}.", markup=False)
+
+
+@toolchain_app.command("prune")
+def prune(
+    as_json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
+) -> None:
+    """Remove from the cache what no recipe of this checkout names and no lab on this host uses.
+
+    What another checkout, another Go or another mirror would use goes as well: it would be built
+    or fetched again there.
+
+    For example:
+
+    - `./lab toolchain prune --dry-run`
+    - `./lab toolchain prune`
+    """
+    from infra import paths, toolchain
+    from infra.engine.environment import linked_programs
+    from infra.hosts import base_image
+
+    products = toolchain.prune.unused(linked_programs())
+    images = base_image.unused(paths.data())
+    sizes = {folder: _bytes(folder) for folder in (*products, *images)}
+    if not dry_run:
+        for folder in products:
+            toolchain.prune.remove(folder)
+        for folder in images:
+            base_image.remove(folder)
+    if as_json:
+        entries = [{"folder": str(folder), "bytes": size} for folder, size in sizes.items()]
+        print_json({"dry_run": dry_run, "removed": entries, "bytes": sum(sizes.values())})
+        return
+    for folder, size in sizes.items():
+        output.print(f"{size / 2**20:6.0f} MiB  {folder}", markup=False)
+    verb = "would be removed" if dry_run else "removed"
+    output.print(f"{sum(sizes.values()) / 2**20:6.0f} MiB {verb}")
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
 
 @toolchain_app.command("push")

@@ -1,4 +1,4 @@
-"""The root file system that all local machines share, made by mmdebstrap in about a minute.
+"""The root file system that all local machines share, unpacked from the toolchain's archive.
 
 It lies in the cache under the digest of its recipe. Machines put an overlay on it, so it is
 never written to.
@@ -7,133 +7,101 @@ never written to.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
-import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from infra import paths
-from infra.errors import ImageBuildFailed
+from infra import paths, toolchain
+from infra.errors import ImageBuildFailed, MachineFailed
+from infra.hosts.commands import run
+from infra.toolchain import machine_base
 
-SUITE = "trixie"
-#: What a machine needs to be managed by Ansible and to carry Kubernetes or Vault; the same
-#: packages that the roles install on bare metal.
-PACKAGES = (
-    "auditd",
-    "bash-completion",
-    "ca-certificates",
-    "chrony",
-    "conntrack",
-    "cryptsetup-bin",
-    "dbus",
-    "ethtool",
-    "iproute2",
-    "ipset",
-    "iptables",
-    "iputils-ping",
-    "kmod",
-    "logrotate",
-    "mount",
-    "nftables",
-    "openssh-server",
-    "openssl",
-    "procps",
-    "python3",
-    "python3-apt",
-    "socat",
-    "systemd",
-    "systemd-sysv",
-    "udev",
-    "wireguard-tools",
-)
-_EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
-#: Services that come enabled with their packages and that a role must ask for: chronyd would
-#: set the host's clock (a machine shares its kernel), auditd fails without the kernel's audit.
-_DISABLED = (
-    "chrony.service",
-    "auditd.service",
-    "audit-rules.service",
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-)
-_SETUP = f"""
-set -e
-rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname
-: > "$1"/etc/machine-id
-: > "$1"/etc/resolv.conf
-chroot "$1" systemctl disable --quiet {" ".join(_DISABLED)}
-chroot "$1" systemctl enable --quiet systemd-networkd ssh.service
-chroot "$1" systemctl mask --quiet systemd-networkd-wait-online.service
-"""
+#: For whoever builds machines of another kind from the same packages.
+PACKAGES = machine_base.PACKAGES
+_PREFIX = "base-"
 
 
 def digest() -> str:
     """Hex digest (12 characters) of the recipe; another recipe is another image."""
-    recipe = json.dumps([SUITE, PACKAGES, _EXCLUDED, _SETUP])
-    return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    return machine_base.recipe()[:12]
 
 
 def location() -> Path:
-    return paths.cache() / "images" / f"base-{digest()}"
+    return _folder() / f"{_PREFIX}{digest()}"
+
+
+def _folder() -> Path:
+    return paths.cache() / "images"
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Holds the lock of all base images; what a killed holder left half-made is removed."""
+    _folder().mkdir(parents=True, exist_ok=True)
+    with (_folder() / "base.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in _folder().glob("base-tmp.*"):
+            shutil.rmtree(leftover)
+        yield
 
 
 def ensure(report: Callable[[str], None] = lambda _: None) -> Path:
-    """Makes the image unless it is there. `report` is told, once, that it is being made.
+    """Unpacks the image unless it is there. `report` is told, once, that this is done.
 
     A kill leaves only a temporary folder, which the next call removes.
 
     Raises:
-        ImageBuildFailed: mmdebstrap failed; the message carries its last lines.
+        ToolMissing: its archive has not been made yet.
+        ImageBuildFailed: it cannot be unpacked; the message carries tar's last words.
     """
     target = location()
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / "base.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    archive = toolchain.machine_archive()
+    with _locked():
         if target.is_dir():
             return target
-        report(f"base image {target.name}: Debian {SUITE}, about a minute")
-        for leftover in target.parent.glob("base-tmp.*"):
-            shutil.rmtree(leftover)
-        work = Path(tempfile.mkdtemp(prefix="base-tmp.", dir=target.parent))
-        _build(work / "root")
+        report(f"Unpacking the base image {target.name}")
+        work = Path(tempfile.mkdtemp(prefix="base-tmp.", dir=_folder()))
+        (work / "root").mkdir()
+        _unpack(archive, work / "root")
         (work / "root").rename(target)
         work.rmdir()
     return target
 
 
-def _build(root: Path) -> None:
-    command = [
-        "mmdebstrap",
-        "--mode=root",
-        "--variant=minbase",
-        f"--include={','.join(PACKAGES)}",
-        *(f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED),
-        f"--customize-hook={_SETUP}",
-        SUITE,
-        str(root),
-    ]
-    environment = os.environ | {"SOURCE_DATE_EPOCH": "1767225600"}
+def _unpack(archive: Path, root: Path) -> None:
+    command: list[str | Path] = ["tar", "--extract", "--file", archive, "--directory", root]
+    # File capabilities are extended attributes; systemd-nspawn gives every machine its own /dev.
+    command += ["--numeric-owner", "--same-owner", "--preserve-permissions"]
+    command += ["--xattrs", "--xattrs-include=*", "--exclude=./dev/*"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=900
-        )
-    except FileNotFoundError as error:
+        run(command, timeout=600)
+    except MachineFailed as error:
         raise ImageBuildFailed(
-            "mmdebstrap is not installed.", next_step="`apt-get install mmdebstrap`."
+            f"the base image cannot be unpacked: {error.message}",
+            next_step="see that the cache has room (1 GiB), then run the same command again; "
+            f"`./lab toolchain verify {machine_base.NAME}` checks the archive.",
         ) from error
-    except subprocess.TimeoutExpired as error:
-        raise ImageBuildFailed(
-            "mmdebstrap took over 15 minutes.",
-            next_step="check that Debian's packages can be fetched, then run `./lab up` again.",
-        ) from error
-    if done.returncode != 0:
-        raise ImageBuildFailed(
-            f"mmdebstrap ended with {done.returncode}: {done.stderr.strip()[-800:]}.",
-            next_step="check that Debian's packages can be fetched, then run `./lab up` again.",
-        )
+
+
+def unused(machines: Path) -> list[Path]:
+    """Unpacked images that neither this checkout nor a machine on this host uses.
+
+    Args:
+        machines: folder of all labs; each machine there has a link `base` to its image.
+    """
+    used = {link.resolve() for link in machines.glob("*/machines/*/base")} | {location()}
+    return sorted(
+        folder for folder in _folder().glob(f"{_PREFIX}*") if folder.is_dir() and folder not in used
+    )
+
+
+def remove(image: Path) -> None:
+    """Removes an unpacked image; a kill meanwhile leaves only what the next call removes."""
+    with _locked():
+        work = Path(tempfile.mkdtemp(prefix="base-tmp.", dir=_folder()))
+        image.rename(work / "root")
+        shutil.rmtree(work)

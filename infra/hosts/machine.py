@@ -66,14 +66,12 @@ def create(args: MachineArgs, *, timeout: float = 90) -> MachineState:
     have been stored in a machine that no state knows.
 
     Raises:
-        MachineFailed: the base image is missing, or a program of the host failed.
+        ToolMissing: there is no base image, and no archive to unpack it from.
+        MachineFailed: a program of the host failed.
         AddressTaken: the host uses the lab's network elsewhere.
         MachineUnreachable: SSH did not answer within `timeout` seconds.
     """
-    if not base_image.location().is_dir():
-        raise MachineFailed(
-            "the base image is not there.", next_step="run `./lab toolchain build`."
-        )
+    base_image.ensure()
     home, container = paths.Home(args.lab), args.container
     nspawn.remove(container)
     with _lab_lock(home):

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from infra import paths
+from infra.errors import MachineFailed
 from infra.hosts import base_image, cgroups, keys, network
 from infra.hosts.commands import run
 
@@ -72,6 +73,11 @@ class Container:
         return self.folder / "root"
 
     @property
+    def base(self) -> Path:
+        """Link to the base image that the machine was made with: its own files fit no other."""
+        return self.folder / "base"
+
+    @property
     def console(self) -> Path:
         return self.folder / "console.log"
 
@@ -82,6 +88,7 @@ def prepare(container: Container, *, authorized_key: str) -> str:
     for name in ("upper", "work", "root", *(_plain(path) for path in PLAIN_FOLDERS)):
         (folder / name).mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    container.base.symlink_to(base_image.location())
     upper = folder / "upper"
     host_key = keys.ensure_pair(upper / "etc/ssh/ssh_host_ed25519_key")
     _write(upper / "etc/hostname", f"{container.hostname}\n")
@@ -118,7 +125,14 @@ def mount_root(container: Container) -> None:
     if os.path.ismount(container.root):
         return
     folder = container.folder
-    layers = f"lowerdir={base_image.location()},upperdir={folder}/upper,workdir={folder}/work"
+    # Machines that were made by an earlier version have no link.
+    base = container.base.resolve() if container.base.is_symlink() else base_image.location()
+    if not base.is_dir():
+        raise MachineFailed(
+            f"the base image of machine {container.hostname} is gone ({base}).",
+            next_step="`./lab destroy --yes`, then `./lab up`: it makes the machine anew.",
+        )
+    layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
     run(["mount", "-t", "overlay", "-o", layers, f"lab-{container.hostname}", container.root])
 
 

@@ -4,13 +4,22 @@ Nothing here knows machines or clusters. What the rest of the lab asks for:
 
 - `ensure` makes what is missing, `missing` names it;
 - `binary` and `version` are about programs that run on this host;
-- `artifacts` lists files for the lab's machines, `push` sends images to a registry.
+- `artifacts` lists files for the lab's machines, `push` sends images to a registry;
+- `prune` is about what the cache holds and nobody needs.
 """
 
+from infra.toolchain import prune
 from infra.toolchain.inspect import Checked, Status, export, missing, rebuild_check, status, verify
 from infra.toolchain.progress import Progress
 from infra.toolchain.publish import push
-from infra.toolchain.resolve import Artifact, artifacts, binary, ensure, version
+from infra.toolchain.resolve import (
+    Artifact,
+    artifacts,
+    binary,
+    ensure,
+    machine_archive,
+    version,
+)
 
 __all__ = [
     "Artifact",
@@ -21,7 +30,9 @@ __all__ = [
     "binary",
     "ensure",
     "export",
+    "machine_archive",
     "missing",
+    "prune",
     "push",
     "rebuild_check",
     "status",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from infra.errors import ToolUnknown
-from infra.toolchain import chart, gobuild, images, mirror, recipes
+from infra.toolchain import chart, gobuild, images, machine_base, mirror, recipes
 from infra.toolchain.products import Product
 from infra.toolchain.recipes import Tool
 
@@ -42,6 +42,7 @@ def products() -> dict[str, Product]:
     for image in images.archives():
         found[image.name] = images.product(image, found)
     found[chart.NAME] = chart.product(recipes.load().tools["cilium"])
+    found[machine_base.NAME] = machine_base.product()
     return found
 
 

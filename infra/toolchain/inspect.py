@@ -17,7 +17,7 @@ class Status:
     """Where a product is now."""
 
     name: str
-    #: tools, images or charts.
+    #: tools, images, charts or machines.
     group: str
     version: str
     #: "path", "cache", "mirror" or "to build".
@@ -116,7 +116,10 @@ def rebuild_check(name: str, *, progress: Progress) -> list[str]:
     watch = Stopwatch()
     failed = True
     try:
-        with store.locked(product), store.workplace(product) as folder:
+        with (
+            store.locked(product.group, product.name),
+            store.workplace(product.folder.parent, product.name) as folder,
+        ):
             out, work = folder / "out", folder / "work"
             with log.open("w") as stream:
                 product.make(Workshop(product.name, out, work, stream, progress, cold=True))

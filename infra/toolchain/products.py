@@ -86,9 +86,9 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A tool, an image or a chart."""
+    """A tool, an image, a chart, or the root of the machines."""
 
-    #: Folder of the cache: tools, images or charts.
+    #: Folder of the cache: tools, images, charts or machines.
     group: str
     name: str
     version: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra import paths
 from infra.errors import ToolMissing
-from infra.toolchain import catalogue, mirror, store
+from infra.toolchain import catalogue, machine_base, mirror, store
 from infra.toolchain.products import Product, Stopwatch, Workshop
 from infra.toolchain.progress import Progress
 from infra.toolchain.recipes import Tool
@@ -130,6 +130,17 @@ def artifacts(*, planned: bool = False) -> dict[str, Artifact]:
     return found
 
 
+def machine_archive() -> Path:
+    """The archive of the root file system that local machines share.
+
+    Raises:
+        ToolMissing: it has not been made yet.
+    """
+    product = catalogue.products()[machine_base.NAME]
+    stored(product)
+    return product.folder / machine_base.FILE
+
+
 def ensure(names: Iterable[str] | None = None, *, progress: Progress, again: bool = False) -> None:
     """Makes what is missing.
 
@@ -152,7 +163,7 @@ def ensure(names: Iterable[str] | None = None, *, progress: Progress, again: boo
 def _ensure(product: Product, progress: Progress, *, anew: bool) -> None:
     if not anew and (outside(product) is not None or store.read(product) is not None):
         return
-    with store.locked(product):
+    with store.locked(product.group, product.name):
         # Another process may have made it while this one waited.
         if not anew and store.read(product) is not None:
             return

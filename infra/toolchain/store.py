@@ -95,30 +95,28 @@ def sha256(file: Path) -> str:
 
 
 @contextmanager
-def locked(product: Product) -> Iterator[None]:
-    """Holds the product's lock; another process that wants to make it waits."""
+def locked(group: str, name: str) -> Iterator[None]:
+    """Holds the lock of a product; another process that wants to make it waits."""
     folder = paths.cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{product.group}-{product.name}").open("w") as lock:
+    with (folder / f"{group}-{name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def workplace(product: Product) -> Iterator[Path]:
-    """A temporary folder with empty folders `out` and `work`, on the cache's file system.
+def workplace(group: Path, name: str) -> Iterator[Path]:
+    """A temporary folder with empty folders `out` and `work`, beside the products of a group.
 
-    The caller holds the product's lock, so whatever an earlier, killed builder left is removed.
+    The caller holds the product's lock, so whatever an earlier, killed holder left is removed.
     """
-    group = product.folder.parent
     group.mkdir(parents=True, exist_ok=True)
-    product.log.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in group.glob(f".new.{product.name}.*"):
+    for leftover in group.glob(f".new.{name}.*"):
         shutil.rmtree(leftover)
-    temporary = Path(tempfile.mkdtemp(prefix=f".new.{product.name}.", dir=group))
+    temporary = Path(tempfile.mkdtemp(prefix=f".new.{name}.", dir=group))
     try:
-        for name in ("out", "work"):
-            (temporary / name).mkdir()
+        for part in ("out", "work"):
+            (temporary / part).mkdir()
         yield temporary
     finally:
         shutil.rmtree(temporary)
@@ -137,7 +135,8 @@ def build(product: Product, progress: Progress, make: Callable[[Workshop], float
         LabError: what `make` raises; nothing is left behind then.
     """
     try:
-        with workplace(product) as temporary:
+        product.log.parent.mkdir(parents=True, exist_ok=True)
+        with workplace(product.folder.parent, product.name) as temporary:
             out = temporary / "out"
             with product.log.open("w") as log:
                 seconds = make(Workshop(product.name, out, temporary / "work", log, progress))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
 import stat
+import tarfile
 import threading
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
-from infra import paths
-from infra.errors import ImageBuildFailed, MachineFailed, MachineUnreachable
+from infra import paths, toolchain
+from infra.errors import ImageBuildFailed, MachineFailed, MachineUnreachable, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, commands, keys, machine, network, nspawn, ssh
 
 NETWORK = IPv4Network("10.71.0.0/24")
@@ -98,7 +100,7 @@ def test_host_keys_are_known_before_the_first_boot(args: machine.MachineArgs, ho
 def test_no_base_image_is_a_clear_error(
     args: machine.MachineArgs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(MachineFailed, match="base image"):
+    with pytest.raises(ToolMissing, match="machine-base"):
         machine.create(args)
 
 
@@ -122,8 +124,7 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
 
 
 def test_ssh_waits_for_the_greeting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssh, "PORT", server.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
             for greeting in (b"nope", b"SSH-2.0-x"):
@@ -131,18 +132,18 @@ def test_ssh_waits_for_the_greeting() -> None:
                 connection.sendall(greeting)
                 connection.close()
 
-        thread = threading.Thread(target=answer)
+        # A daemon: should nobody come, pytest must end all the same.
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        ssh.wait_for("127.0.0.1", timeout=5)
+        ssh.wait_for("127.0.0.1", port=server.getsockname()[1], timeout=5)
         thread.join()
 
 
-def test_ssh_that_never_answers_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_that_never_answers_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    monkeypatch.setattr(ssh, "PORT", port)
     with pytest.raises(MachineUnreachable, match="console"):
-        ssh.wait_for("127.0.0.1", timeout=0.2)
+        ssh.wait_for("127.0.0.1", port=port, timeout=0.2)
 
 
 def _program(folder: Path, name: str, script: str) -> None:
@@ -159,31 +160,64 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_base_image_is_built_once_and_whole(programs: Path) -> None:
-    _program(programs, "mmdebstrap", 'for last; do :; done; mkdir "$last"; echo made >"$last/file"')
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An archive of a root file system, as mmdebstrap writes them."""
+    file = tmp_path / "root.tar"
+    with tarfile.open(file, "w") as tar:
+        for name, mode in (("./bin/ping", 0o755), ("./etc/shadow", 0o640), ("./dev/null", 0o666)):
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = mode, 3
+            tar.addfile(entry, io.BytesIO(b"one"))
+    monkeypatch.setattr(toolchain, "machine_archive", lambda: file)
+    return file
+
+
+def test_base_image_is_unpacked_once_and_whole(archive: Path) -> None:
     leftover = base_image.location().parent / "base-tmp.dead"
     leftover.mkdir(parents=True)
     said: list[str] = []
     image = base_image.ensure(said.append)
-    assert (image / "file").read_text() == "made\n"
+    assert stat.S_IMODE((image / "etc/shadow").stat().st_mode) == 0o640
+    assert list((image / "dev").glob("*")) == []
     assert not leftover.exists()
-    _program(programs, "mmdebstrap", "exit 1")
+    archive.unlink()
     assert base_image.ensure(said.append) == image
     assert len(said) == 1
 
 
-def test_a_failed_base_image_leaves_nothing_under_its_name(programs: Path) -> None:
-    _program(programs, "mmdebstrap", 'for last; do :; done; mkdir "$last"; echo no >&2; exit 25')
-    with pytest.raises(ImageBuildFailed, match="25: no"):
+def test_a_damaged_archive_leaves_nothing_under_the_images_name(archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:1537])
+    with pytest.raises(ImageBuildFailed, match="cannot be unpacked") as caught:
         base_image.ensure()
+    assert "verify machine-base" in caught.value.next_step
     assert not base_image.location().exists()
 
 
-def test_a_missing_mmdebstrap_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ImageBuildFailed, match="not installed") as caught:
-        base_image.ensure()
-    assert "apt-get install mmdebstrap" in caught.value.next_step
+def test_a_machine_keeps_the_base_image_that_it_was_made_with(
+    args: machine.MachineArgs, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted: list[str] = []
+    monkeypatch.setattr(nspawn, "run", lambda command: mounted.append(" ".join(map(str, command))))
+    first = base_image.ensure()
+    nspawn.prepare(args.container, authorized_key="ssh-ed25519 AAAA owner")
+    monkeypatch.setattr(base_image, "digest", lambda: "another")
+    base_image.ensure()
+    nspawn.mount_root(args.container)
+    assert f"lowerdir={first}," in mounted[0]
+    assert base_image.unused(paths.data()) == []
+    nspawn.remove(args.container)
+    assert base_image.unused(paths.data()) == [first]
+    base_image.remove(first)
+    assert sorted(found.name for found in first.parent.iterdir()) == ["base-another", "base.lock"]
+
+
+def test_a_base_image_that_is_gone(args: machine.MachineArgs, archive: Path) -> None:
+    base_image.ensure()
+    nspawn.prepare(args.container, authorized_key="ssh-ed25519 AAAA owner")
+    base_image.remove(base_image.location())
+    with pytest.raises(MachineFailed, match="base image of machine t-worker is gone"):
+        nspawn.mount_root(args.container)
 
 
 def test_commands_say_what_failed(programs: Path) -> None:

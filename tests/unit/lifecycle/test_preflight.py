@@ -22,6 +22,7 @@ from infra.errors import (
 )
 from infra.hosts import cleanup, network
 from infra.paths import Home
+from infra.toolchain import gobuild
 
 Spoil = Callable[[pytest.MonkeyPatch], None]
 
@@ -77,12 +78,12 @@ def no_filesystem(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def old_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "missing", lambda: ["vault", "etcd"])
-    monkeypatch.setattr(preflight, "_go_version", lambda: (1, 19, 8))
+    monkeypatch.setattr(gobuild, "go_version", lambda: "1.19.8")
 
 
 def no_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "missing", lambda: ["vault"])
-    monkeypatch.setattr(preflight, "_go_version", lambda: None)
+    monkeypatch.setattr(gobuild, "go_version", lambda: None)
 
 
 FAULTS: list[tuple[str, Spoil, type[LabError], str]] = [
@@ -147,25 +148,28 @@ def test_a_lab_that_is_up_has_its_memory_already(monkeypatch: pytest.MonkeyPatch
 def test_building_takes_more_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=10 * preflight.GIB)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(preflight, "_go_version", lambda: (1, 26, 1))
+    monkeypatch.setattr(gobuild, "go_version", lambda: "1.26.1")
     assert findings()["disk"].outcome == "ok"
     monkeypatch.setattr(toolchain, "missing", lambda: ["vault"])
     assert findings()["disk"].outcome == "fault"
     assert findings()["go"].message == "Go 1.26.1 builds 1 tools"
 
 
-@pytest.mark.parametrize(
-    ("text", "version"), [("go1.26.8\n", (1, 26, 8)), ("go1.27\n", (1, 27)), ("devel\n", None)]
-)
-def test_versions_of_go(
-    text: str, version: tuple[int, ...] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subprocess, "run", shown(text))
-    assert preflight._go_version() == version
+def test_the_root_of_the_machines_needs_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "missing", lambda: ["machine-base"])
+    monkeypatch.setattr(gobuild, "go_version", lambda: None)
+    assert findings()["go"].outcome == "ok"
+
+
+def test_a_lab_that_is_up_has_its_disk_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")._replace(free=2 * preflight.GIB)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert findings()["disk"].outcome == "fault"
+    monkeypatch.setattr(cleanup, "running_labs", lambda: {"local"})
+    assert findings()["disk"].outcome == "ok"
 
 
 def test_without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert preflight._go_version() is None
     assert preflight._loadable("overlay") is False
     assert "addresses" not in findings()

@@ -37,6 +37,7 @@ esac
 """
 _MMDEBSTRAP = r"""#!/bin/sh
 for target; do :; done
+case $target in *.tar) echo "root file system" > "$target"; exit ;; esac
 mkdir -p "$target/usr/bin" "$target/usr/share/doc" "$target/var/cache" "$target/tmp"
 printf '#!/bin/sh\necho sh\necho wget\necho busybox\n' > "$target/usr/bin/busybox"
 chmod 755 "$target/usr/bin/busybox"

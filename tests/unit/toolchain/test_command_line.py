@@ -7,7 +7,6 @@ import pytest
 
 from infra import toolchain
 from infra.cli import main
-from infra.hosts import base_image
 from tests.unit.toolchain.conftest import Recorder, Site
 
 
@@ -16,7 +15,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
     return status, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("command", ["list", "build", "verify", "export", "push"])
+@pytest.mark.parametrize("command", ["list", "build", "verify", "export", "prune", "push"])
 def test_every_command_has_a_page_of_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["toolchain", command, "--help"]) == 0
     page = capsys.readouterr().out
@@ -39,13 +38,13 @@ def test_build_and_list(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert "to build" in capsys.readouterr().out
 
 
-def test_all_includes_the_base_image(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_all_includes_the_root_of_the_machines(
+    site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr(base_image, "ensure", asked.append)
     status, document = run(capsys, "build")
-    assert (status, len(document), len(asked)) == (0, 18, 1)
+    assert (status, len(document)) == (0, 19)
+    assert document[-1]["name"] == "machine-base"
+    assert toolchain.machine_archive().read_text() == "root file system\n"
 
 
 def test_verify(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +68,45 @@ def test_export(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[st
     assert status == 0
     assert "image-cilium" in document["products"]
     assert main.run(["toolchain", "export", str(site.root / "mirror")]) == 0
-    assert "18 products" in capsys.readouterr().out
+    assert "19 products" in capsys.readouterr().out
+
+
+def test_prune(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    toolchain.ensure(["runc", "pause"], progress=progress)
+    assert run(capsys, "prune") == (0, {"dry_run": False, "removed": [], "bytes": 0})
+    old = toolchain.binary("runc").parent
+    (site.recipes / "runc" / "go.mod").write_text("module example.org/changed\n")
+    image = site.root / "cache" / "images" / "base-of-another-recipe"
+    image.mkdir(parents=True)
+    for words in (["prune", "--dry-run"], ["prune"]):
+        status, document = run(capsys, *words)
+        assert status == 0
+        assert [entry["folder"] for entry in document["removed"]] == [str(old), str(image)]
+        assert document["bytes"] > 0
+        assert old.exists() is image.exists() is ("--dry-run" in words)
+    assert toolchain.binary("pause").is_file()
+    assert main.run(["toolchain", "prune"]) == 0
+    assert "0 MiB removed" in capsys.readouterr().out
+
+
+def test_what_a_lab_uses_is_not_pruned(
+    site: Site, progress: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its programs are links into the cache, and its machines lie over a base image."""
+    site.monkeypatch.setenv("LAB_HOME", str(site.root / "home"))
+    toolchain.ensure(["vault", "runc"], progress=progress)
+    links, image = site.root / "home/one/bin", site.root / "cache/images/base-of-old"
+    links.mkdir(parents=True)
+    (links / "vault").symlink_to(toolchain.binary("vault"))
+    image.mkdir(parents=True)
+    base = site.root / "home/one/machines/one-worker/base"
+    base.parent.mkdir(parents=True)
+    base.symlink_to(image)
+    for tool in ("vault", "runc"):
+        (site.recipes / tool / "go.mod").write_text("module example.org/changed\n")
+    _, document = run(capsys, "prune")
+    assert [entry["folder"].rsplit("/", 1)[1][:5] for entry in document["removed"]] == ["runc-"]
+    assert image.is_dir()
 
 
 def test_push(

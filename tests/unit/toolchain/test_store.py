@@ -115,7 +115,7 @@ def _killed(arrived: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     made = product(half)
-    with store.locked(made):
+    with store.locked(made.group, made.name):
         build(made, Recorder())
 
 
@@ -128,7 +128,7 @@ def test_a_killed_build_leaves_nothing_that_counts(site: Site, progress: Recorde
     assert leftover.startswith(".new.thing.")
     made = product(good)
     assert store.read(made) is None
-    with store.locked(made):
+    with store.locked(made.group, made.name):
         build(made, progress)
     assert names(site) == ["thing-1.0.0-abababababab"]
 
