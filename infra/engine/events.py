@@ -171,6 +171,11 @@ class Timeline:
             return sum(n for operation, n in self.changes.items() if operation not in UNCHANGED)
         return sum(1 for event, _, _ in self._spans if event.operation not in UNCHANGED)
 
+    @property
+    def running(self) -> list[str]:
+        """Names of the resources whose steps have begun and not ended."""
+        return [urn.rsplit("::", 1)[-1] for urn in self._started]
+
     def errors(self) -> list[Diagnostic]:
         return [entry for entry in self.diagnostics if entry.severity == "error"]
 

@@ -146,7 +146,7 @@ class Stack:
             environment=self._environment,
             folder=paths.REPOSITORY,
             on_event=receive,
-            on_stop=lambda: self.on_event(_STOPPING),
+            on_stop=lambda: self.on_event(_stopping(timeline.running)),
         )
         log = self._log(operation, outcome.output, timeline)
         if outcome.interrupted:
@@ -186,7 +186,9 @@ class Stack:
         # Left there by a `pulumi` run by hand; it may belong to a lab that is long gone.
         clean = re.sub(r"^encryptionsalt:.*\n?", "", text, flags=re.MULTILINE)
         if clean != text:
-            tracked.write_text(clean)
+            whole = tracked.with_name(f".{tracked.name}.new")
+            whole.write_text(clean)
+            whole.replace(tracked)
         copy = self._target.pulumi_home / f"Pulumi.{self.name}.yaml"
         copy.parent.mkdir(mode=0o700, exist_ok=True)
         copy.write_text(clean)
@@ -220,9 +222,15 @@ class Stack:
 
 #: Faults that are told at once: a preview finds many, and each costs another one.
 _SHOWN = 20
-_STOPPING = Diagnostic(
-    "warning", "stopping when the steps that run now are done; Ctrl-C again stops at once"
-)
+
+
+def _stopping(running: Sequence[str]) -> Diagnostic:
+    """What is said at the first Ctrl-C: a playbook may take half a minute to its end."""
+    steps = f" ({', '.join(running[:5])})" if running else ""
+    return Diagnostic(
+        "warning",
+        f"stopping when the steps that run now are done{steps}; Ctrl-C again stops at once",
+    )
 
 
 def _command(operation: Operation) -> str:

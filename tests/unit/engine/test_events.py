@@ -111,3 +111,11 @@ def test_a_failed_step_is_remembered_and_errors_are_told_from_notes() -> None:
 def test_summary() -> None:
     line = json.dumps({"summaryEvent": {"resourceChanges": {"create": 1}, "result": "succeeded"}})
     assert parse(line) == Summary({"create": 1}, "succeeded")
+
+
+def test_what_runs_right_now_is_known() -> None:
+    timeline = Timeline()
+    for name in ("network", "workers"):
+        timeline.add(resource("resourcePreEvent", "create", "ailab:hosts:Playbook", name), 1)
+    timeline.add(resource("resOutputsEvent", "create", "ailab:hosts:Playbook", "workers"), 2)
+    assert timeline.running == ["network"]

@@ -1,6 +1,7 @@
 # What the lab's Pulumi provider needs: engines, auth methods, policies, roles, keys, audit devices.
-# Whoever holds it administers what lies in Vault (he can write a policy and give it to a role),
-# but cannot make root tokens, seal Vault, read its raw storage, or change his own way in.
+# It cannot itself make root tokens, seal Vault, read its raw storage, or change its own way in. But
+# Vault does not look into the policies that it writes: a thief of it could make a role with more
+# rights, in two steps that the audit log shows (docs/threat-model.md).
 
 path "sys/mounts"            { capabilities = ["read"] }
 path "sys/mounts/*"          { capabilities = ["create", "read", "update", "delete"] }
