@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from infra import config, naming, preflight, toolchain
+from infra.config import LocalLab
 from infra.engine import Operation, Result, Stack, exclusive, recovery
 from infra.engine.environment import (
     api_address,
@@ -25,6 +26,7 @@ from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, StateDamaged, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, machine
 from infra.hosts.machine import MachineState
+from infra.hosts.ssh import PORT as SSH_PORT
 from infra.paths import Home
 from infra.provider import tokens
 
@@ -66,18 +68,30 @@ class UpReport:
 
 
 def prepare(stack: str, show: Show, clock: Clock) -> list[str]:
-    """Everything before Pulumi: checks, tools, images; returns the host's warnings."""
-    show.step("Checking this host")
-    with clock.phase("checks"):
-        warnings = [finding.advice for finding in preflight.require(stack)]
+    """Everything before Pulumi: checks, tools, images; returns the host's warnings.
+
+    This host is examined only for a lab whose machines it is to carry; others are examined by the
+    playbook preflight.
+    """
+    made_here = _made_here(stack)
+    warnings: list[str] = []
+    if made_here:
+        show.step("Checking this host")
+        with clock.phase("checks"):
+            warnings = [finding.advice for finding in preflight.require(stack)]
     with clock.phase("tools and images"):
         toolchain.ensure(progress=show)
     if (registry := config.load(stack).registry) is not None:
         with clock.phase("push"):
             toolchain.push(registry.address, progress=show)
-    with clock.phase("base image"):
-        base_image.ensure(show.step)
+    if made_here:
+        with clock.phase("base image"):
+            base_image.ensure(show.step)
     return warnings
+
+
+def _made_here(stack: str) -> bool:
+    return isinstance(config.load(stack), LocalLab)
 
 
 def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
@@ -94,7 +108,8 @@ def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
     begin = time.monotonic()
     clock = Clock()
     home = Home(config.load(stack).name)
-    _need_root()
+    if _made_here(stack):
+        _need_root()
     with exclusive(home, purpose="lab up"):
         warnings = prepare(stack, show, clock)
         driver = Stack(stack, on_event=show.event)
@@ -198,17 +213,27 @@ def describe(leftovers: cleanup.Leftovers) -> list[str]:
 
 def status(stack: str) -> dict[str, Any]:
     """What is there right now; the document that `lab status --json` prints."""
-    lab = config.load_local(stack)
+    lab = config.load(stack)
     home = Home(lab.name)
     deployed = recovery.deployment(home, stack).get("resources") or []
+    if isinstance(lab, LocalLab):
+        known = machine.list_machines(home)
+        machines = [_machine(home, state) for state in known]
+        up = bool(deployed) and all(state.running for state in known)
+        endpoints = {"kubernetes": api_address(lab), "vault": vault_address(lab)}
+    else:
+        exports = _exports(deployed)
+        machines = [_given_machine(entry) for entry in exports.get("machines", [])]
+        up = bool(exports)
+        endpoints = exports.get("endpoints", {})
     return {
         "stack": stack,
         "lab": lab.name,
-        "up": bool(deployed) and all(state.running for state in machine.list_machines(home)),
-        "machines": [_machine(home, state) for state in machine.list_machines(home)],
+        "up": up,
+        "machines": machines,
         "endpoints": [
             {"name": name, "url": url, "answers": _answers(url)}
-            for name, url in (("kubernetes", api_address(lab)), ("vault", vault_address(lab)))
+            for name, url in sorted(endpoints.items())
         ],
         "kubeconfig": str(home.kubeconfig),
         "sandboxes": [
@@ -261,6 +286,20 @@ def _machine(home: Home, state: MachineState) -> dict[str, Any]:
         "known_hosts": str(home.known_hosts),
         "memory_bytes": cgroups.memory_bytes(state.args.hostname) if state.running else 0,
     }
+
+
+def _exports(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What the program exported when it last came to its end."""
+    for resource in resources:
+        if resource["type"] == "pulumi:pulumi:Stack":
+            return dict(resource.get("outputs") or {})
+    return {}
+
+
+def _given_machine(entry: dict[str, Any]) -> dict[str, Any]:
+    """A machine that this host does not carry, as far as it can be seen from here."""
+    reached = _answers(f"ssh://{entry['address']}:{SSH_PORT}")
+    return {**entry, "state": "reachable" if reached else "unreachable", "memory_bytes": 0}
 
 
 def _answers(url: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra import config, lifecycle, preflight, toolchain
-from infra.config import RegistrySpec
+from infra.config import OnPremLab, RegistrySpec
 from infra.engine import Operation, Result, recovery
 from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PulumiFailed
@@ -18,6 +18,7 @@ from infra.hosts import base_image, cgroups, cleanup, machine
 from infra.hosts.cleanup import Leftovers
 from infra.hosts.machine import MachineArgs, MachineState
 from infra.paths import Home
+from tests.harness.onprem_lab import document
 
 NOTHING = Leftovers((), (), (), (), ())
 SOME = Leftovers((11, 12), ("/m",), ("/c",), ("lab-local",), ("/home",))
@@ -265,3 +266,49 @@ def test_status_of_nothing(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) ->
     assert lifecycle.is_up("local") is False
     with pytest.raises(LabNotUp):
         lifecycle.require_up("local")
+
+
+def site_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack `local` describes given machines instead."""
+    lab = OnPremLab.model_validate(document())
+    monkeypatch.setattr(config, "load", lambda _: lab)
+
+
+def test_a_lab_on_given_machines_asks_nothing_of_this_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    site_stack(monkeypatch)
+    for module, name in ((preflight, "root"), (preflight, "require"), (base_image, "ensure")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("this host was examined"))
+    monkeypatch.setattr(toolchain, "ensure", lambda **_: None)
+    driver = FakeStack(Home("site"))
+    monkeypatch.setattr(lifecycle, "Stack", lambda *_, **__: driver)
+    monkeypatch.setattr(lifecycle, "link_programs", lambda _: None)
+    monkeypatch.setattr(lifecycle, "stand_in_notice", lambda _: None)
+    report = lifecycle.up("local", Recorder())
+    assert driver.asked == [("ensure",), ("up", "--refresh")]
+    assert set(report.phases) == {"tools and images", "recovery"}
+
+
+def test_the_status_of_given_machines_is_what_can_be_seen_from_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    site_stack(monkeypatch)
+    assert not lifecycle.is_up("local")
+    exported = {
+        "machines": [
+            {"name": "a", "hostname": "site-a", "role": "worker", "address": "10.71.0.21"},
+            {"name": "b", "hostname": "site-b", "role": "vault", "address": "10.71.0.31"},
+        ],
+        "endpoints": {"vault": "https://10.71.0.6:8200"},
+    }
+    deployed(Home("site"), {"type": "pulumi:pulumi:Stack", "urn": "u", "outputs": exported})
+    monkeypatch.setattr(lifecycle, "_answers", lambda url: "10.71.0.31" not in url)
+    found = lifecycle.status("local")
+    assert found["up"]
+    assert [one["state"] for one in found["machines"]] == ["reachable", "unreachable"]
+    assert found["endpoints"] == [
+        {"name": "vault", "url": "https://10.71.0.6:8200", "answers": True}
+    ]
