@@ -493,7 +493,9 @@ def reads_and_writes_of_objects_are_recorded(deployment: Deployment, lab: AwsLab
     fields = [
         field for one in trail.inputs["advancedEventSelectors"] for field in one["fieldSelectors"]
     ]
-    watched = next((one["startsWiths"] for one in fields if one["field"] == "resources.ARN"), [])
+    watched: list[str] = next(
+        (one["startsWiths"] for one in fields if one["field"] == "resources.ARN"), []
+    )
     for purpose in ("artifacts", "evidence"):
         if f"arn:aws:s3:::{lab.name}-{purpose}-{lab.account}/" not in watched:
             yield f"nobody records who reads {purpose}"
