@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from infra import config
 from infra.engine import Stack, exclusive, recovery
@@ -54,8 +54,20 @@ def of_stack(stack: str, show: Show, *, refresh: bool = False, offline: bool = F
         return _plan(target, show, *(["--refresh"] if refresh else []))
 
 
-def of_file(file: Path, show: Show, *, offline: bool = False) -> Plan:
-    """The plan for a stack's configuration file that may lie anywhere, as if it were new.
+def of_file(
+    file: Path,
+    show: Show,
+    *,
+    offline: bool = False,
+    deployed: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan for a stack's configuration file that may lie anywhere.
+
+    Args:
+        file: complete, as those of stacks/config.
+        show: told what the user should know.
+        offline: see `of_stack`.
+        deployed: a deployment (`pulumi stack export`) that is taken to be there; none: it is new.
 
     Raises:
         LabError: the file does not describe a lab, or see `Stack.plan`.
@@ -65,7 +77,7 @@ def of_file(file: Path, show: Show, *, offline: bool = False) -> Plan:
     stack = file.stem.removeprefix("Pulumi.")
     target = Target(stack, file.resolve(), lab, Home(lab.name), offline)
     with _nowhere(target) as elsewhere:
-        return _plan(elsewhere, show)
+        return _plan(elsewhere, show, deployed=deployed)
 
 
 @contextmanager
@@ -80,7 +92,9 @@ def _nowhere(target: Target) -> Iterator[Target]:
         yield elsewhere
 
 
-def _plan(target: Target, show: Show, *options: str) -> Plan:
+def _plan(
+    target: Target, show: Show, *options: str, deployed: Mapping[str, Any] | None = None
+) -> Plan:
     # Planned steps look like done ones; only what is said is worth showing before the result.
     def receive(event: Event) -> None:
         if isinstance(event, Diagnostic):
@@ -88,6 +102,8 @@ def _plan(target: Target, show: Show, *options: str) -> Plan:
 
     driver = Stack(target.stack, on_event=receive, target=target)
     driver.ensure()
+    if deployed is not None:
+        driver.take_over(deployed)
     for line in driver.recover():
         show.note(line)
     if told := notice(target):

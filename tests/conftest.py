@@ -11,3 +11,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the inventories of tests/golden anew from what the programs declare now",
     )
+    parser.addoption(
+        "--accept-data-loss",
+        action="store_true",
+        help="with --accept-golden: also where a resource that holds data is given up",
+    )

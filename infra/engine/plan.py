@@ -42,6 +42,8 @@ class Planned:
     depends_on: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    #: URN in the state: another one if an alias leads there, "" if it is new.
+    was: str = ""
     #: Paths of the properties that would change.
     changed: tuple[str, ...] = ()
 
@@ -120,6 +122,7 @@ def _planned(step: Mapping[str, Any], answer: ResourceEvent | None) -> Planned:
         depends_on=tuple(sorted(state.get("dependencies") or ())),
         inputs=_readable(state.get("inputs") or {}),
         outputs=_readable(answer.outputs if answer is not None else {}),
+        was=(step.get("oldState") or {}).get("urn", ""),
         changed=tuple(sorted(detailed or step.get("diffReasons") or ())),
     )
 

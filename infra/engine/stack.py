@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from infra import paths, toolchain
 from infra.config import PROJECT
@@ -167,6 +169,13 @@ class Stack:
             steps=tuple(timeline.steps),
         )
         return result, outcome.output, timeline
+
+    def take_over(self, deployment: Mapping[str, Any]) -> None:
+        """Makes this the stack's state; see `pulumi stack import`."""
+        with tempfile.TemporaryDirectory(prefix="lab-state-") as folder:
+            file = Path(folder) / "state.json"
+            file.write_text(json.dumps({"version": 3, "deployment": deployment}))
+            self._pulumi("stack", "import", "--stack", self.name, "--file", str(file))
 
     def remove(self) -> None:
         """Forgets the stack; its resources must be gone."""

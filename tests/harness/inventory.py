@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -32,7 +33,7 @@ def _entry(deployment: Deployment, resource: Resource) -> dict[str, Any]:
         entry["goes_with"] = _label(deployment, resource.deleted_with)
     if resource.retain_on_delete:
         entry["retained"] = True
-    properties = _properties(resource)
+    properties = shown(resource.type, resource.inputs)
     if properties:
         entry["properties"] = properties
     return entry
@@ -44,14 +45,14 @@ def _label(deployment: Deployment, urn: str) -> str:
     return f"{known[urn]} {name}" if urn in known else kind.rpartition("::")[2]
 
 
-def _properties(resource: Resource) -> dict[str, Any]:
+def shown(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """All inputs but the way in, which is the same everywhere and said by one other test."""
-    shown = {key: value for key, value in resource.inputs.items() if key != "connection"}
-    if resource.type == "ailab:ansible:Playbook":
-        variables = shown["variables"]
-        variables["lab_artifacts"] = sorted(variables["lab_artifacts"])
-        shown["hosts"] = {host["name"]: host["groups"] for host in shown["hosts"]}
-    sorted_properties: dict[str, Any] = _sorted(shown)
+    kept = {key: value for key, value in inputs.items() if key != "connection"}
+    if kind == "ailab:ansible:Playbook":
+        variables = dict(kept["variables"])
+        kept["variables"] = {**variables, "lab_artifacts": sorted(variables["lab_artifacts"])}
+        kept["hosts"] = {host["name"]: host["groups"] for host in kept["hosts"]}
+    sorted_properties: dict[str, Any] = _sorted(kept)
     return sorted_properties
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.offline.finding import STAND_INS
+from infra.offline.finding import RECORDERS, STAND_INS
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Project:
         self.folder = folder
         self._pulumi = pulumi
         (folder / "state").mkdir()
-        search_path = [str(stand_in.folder) for stand_in in STAND_INS]
+        ours = (*STAND_INS, *RECORDERS.values())
+        search_path = [str(stand_in.folder) for stand_in in ours]
         self.environment = {
             **os.environ,
             "PATH": os.pathsep.join([*search_path, os.environ["PATH"]]),
