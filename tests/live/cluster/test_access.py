@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import stat
 
 import pytest
-import yaml
 from cryptography import x509
 
 from infra.naming import LABEL_LAB
 from tests.live.support import certificates, node_credentials, rbac
-from tests.live.support.api import Api, say, stranger
+from tests.live.support.api import Api, certificate_authority, say, stranger
 from tests.live.support.cases import NODE_ROLES, machines
 from tests.live.support.facts import Facts
 from tests.live.support.lab import Lab
@@ -21,10 +19,8 @@ from tests.live.support.machines import python
 
 @pytest.fixture(scope="module")
 def authority(lab: Lab) -> str:
-    """The cluster's own CA, from the kubeconfig."""
-    document = yaml.safe_load(lab.home.kubeconfig.read_text())
-    encoded = document["clusters"][0]["cluster"]["certificate-authority-data"]
-    return base64.b64decode(encoded).decode()
+    """The cluster's own CA."""
+    return certificate_authority(lab.home.kubeconfig)
 
 
 @pytest.mark.check(id="cluster.anonymous.api-server", area="cluster")

@@ -9,7 +9,7 @@ import secrets
 import pytest
 
 from infra.naming import sandbox_namespace
-from tests.live.support.api import Api, eventually, location, say
+from tests.live.support.api import Api, certificate_authority, eventually, location, say, stranger
 from tests.live.support.facts import Facts
 from tests.live.support.lab import Lab
 
@@ -62,6 +62,32 @@ def test_a_refused_request_is_recorded(api: Api, facts: dict[str, Facts], lab: L
     lines = eventually(lambda: machine.matches(user, file), until=bool, within=5)
     assert lines, f"a request refused to {user} is not in {file}. {OFF}"
     assert json.loads(lines[0])["responseStatus"]["code"] == 403
+
+
+@pytest.mark.check(id="cluster.audit.system-accounts", area="cluster")
+def test_what_the_clusters_own_accounts_do_with_secrets_is_recorded(
+    api: Api, facts: dict[str, Facts], lab: Lab
+) -> None:
+    """With a token of its own: the policy looks at who asks, not at whom he impersonates."""
+    machine = facts[lab.control_plane.name]
+    file = machine.flags("kube-apiserver").get("audit-log-path", "")
+    assert file, OFF
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+    answer = api.post(
+        "/api/v1/namespaces/kube-system/serviceaccounts/default/token",
+        {**request, "spec": {"expirationSeconds": 600}},
+    )
+    assert answer.status_code == 201, f"no token for kube-system/default: {say(answer)}"
+    name = f"lab-verify-{secrets.token_hex(6)}"
+    authority = certificate_authority(lab.home.kubeconfig)
+    with stranger(lab.api_address, authority, token=answer.json()["status"]["token"]) as account:
+        refused = account.get(f"/api/v1/namespaces/kube-system/secrets/{name}")
+    assert refused.status_code == 403, f"kube-system/default may read secrets: {say(refused)}"
+    lines = eventually(lambda: machine.matches(name, file), until=bool, within=5)
+    assert lines, (
+        f"an account of kube-system asked for a secret, and {file} does not say so: the rule for "
+        "secrets must come before all exceptions in audit.yaml below /etc/ai-lab/kubernetes."
+    )
 
 
 @pytest.mark.check(id="cluster.audit.file", area="cluster")

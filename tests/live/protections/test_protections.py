@@ -57,7 +57,9 @@ PROTECTIONS = [
     Protection(
         takeaway.api_audit_off,
         only=STATIC_CLUSTER,
-        named=("cluster.audit.recorded", "cluster.audit.denied", "cluster.audit.file"),
+        named=tuple(
+            f"cluster.audit.{part}" for part in ("recorded", "denied", "system-accounts", "file")
+        ),
     ),
     Protection(
         takeaway.encryption_off,

@@ -131,8 +131,7 @@ def administrator(kubeconfig: Path, *, timeout: float = 10) -> Iterator[Api]:
     document = yaml.safe_load(kubeconfig.read_text())
     cluster = document["clusters"][0]["cluster"]
     user = document["users"][0]["user"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    context = trusting(authority)
+    context = trusting(certificate_authority(kubeconfig))
     with (
         _memory_file(base64.b64decode(user["client-certificate-data"])) as certificate,
         _memory_file(base64.b64decode(user["client-key-data"])) as key,
@@ -159,6 +158,13 @@ def stranger(address: tuple[str, int], authority: str = "", *, token: str = "") 
         headers=headers,
     ) as client:
         yield Api(client)
+
+
+def certificate_authority(kubeconfig: Path) -> str:
+    """The cluster's own CA (PEM), as a kubeconfig has it."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    encoded = document["clusters"][0]["cluster"]["certificate-authority-data"]
+    return base64.b64decode(encoded).decode()
 
 
 def _trusting_anybody() -> ssl.SSLContext:
