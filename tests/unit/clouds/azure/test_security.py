@@ -1,0 +1,465 @@
+"""The examples have no fault; and each fault that is looked for is found when it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.clouds.azure.governance import INITIATIVES
+from infra.clouds.azure.watch import ACTIVITIES, DEFENDER
+from infra.config import AzureLab
+from tests.harness.azure_lab import deploy_azure, load
+from tests.harness.deploy import Deployment, Resource
+from tests.unit.clouds.azure.faults import (
+    AKS,
+    BUDGET,
+    DATA,
+    DIAGNOSTICS,
+    DISKS,
+    ENDPOINT,
+    FLOWS,
+    GROUP,
+    KEY,
+    LOCK,
+    LOCKED,
+    MACHINE,
+    MUST_BE,
+    NEEDED,
+    POLICY,
+    POOL,
+    POSTGRESQL,
+    PRIVATE,
+    REGISTRY,
+    REPORTING,
+    ROLE,
+    RULES,
+    STORE,
+    STORES,
+    SUBNET,
+    WORKSPACE,
+    faults,
+    value,
+)
+
+Mutation = Callable[[Deployment, AzureLab], None]
+
+
+def test_an_example_has_no_fault(any_deployment: Deployment, any_lab: AzureLab) -> None:
+    assert faults(any_deployment, any_lab) == {}
+
+
+def assign(inputs: dict[str, Any], path: str, new: Any) -> None:
+    """Sets what lies at a path; None takes it away."""
+    *way, last = path.split(".")
+    at: Any = inputs
+    for part in way:
+        at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
+    if new is None:
+        at.pop(last, None)
+    else:
+        at[last] = new
+
+
+def one(deployment: Deployment, type_: str, name: str = "") -> Resource:
+    """The last resource of a type (whose name ends so)."""
+    return [entry for entry in deployment.of_type(type_) if entry.name.endswith(name)][-1]
+
+
+def remove(deployment: Deployment, *gone: Resource) -> None:
+    urns = {entry.urn for entry in gone}
+    deployment.resources = [entry for entry in deployment.resources if entry.urn not in urns]
+
+
+def swap(deployment: Deployment, old: Resource, **changes: Any) -> None:
+    remove(deployment, old)
+    deployment.resources.append(replace(old, **changes))
+
+
+@pytest.mark.parametrize(
+    ("type_", "path"),
+    [
+        pytest.param(type_, path, id=f"{type_.rpartition(':')[2]}.{path}")
+        for type_, wanted in MUST_BE.items()
+        for path in wanted
+    ],
+)
+def test_a_value_that_does_not_protect_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str, path: str
+) -> None:
+    """Flipped, and left to Azure's default."""
+    changed = one(deployment, type_)
+    wanted = MUST_BE[type_][path][0]
+    assert value(changed.inputs, path) in MUST_BE[type_][path]
+    for new in ((not wanted) if isinstance(wanted, bool) else "other", None):
+        assign(changed.inputs, path, new)
+        assert any(changed.name in told for told in faults(deployment, lab)["every_value_protects"])
+
+
+@pytest.mark.parametrize("type_", NEEDED)
+def test_a_protection_that_is_gone_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str
+) -> None:
+    remove(deployment, *deployment.of_type(type_))
+    told = RULES["every_kind_of_protection_is_there"](deployment, lab)
+    assert f"there is no {type_}" in list(told)
+
+
+@pytest.mark.parametrize("key", [None, "https://others.vault.azure.net/keys/other"])
+@pytest.mark.parametrize(
+    ("type_", "path"), [(type_, path) for type_, paths in STORES.items() for path in paths]
+)
+def test_a_store_without_the_labs_key_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str, path: str, key: str | None
+) -> None:
+    changed = one(deployment, type_)
+    assign(changed.inputs, path, key)
+    told = faults(deployment, lab)["every_store_is_encrypted_with_a_customer_key"]
+    assert any(changed.name in fault for fault in told)
+
+
+@pytest.mark.parametrize("type_", DATA)
+@pytest.mark.parametrize("gone", ["protect", "retain_on_delete"])
+def test_data_that_a_program_may_delete_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str, gone: str
+) -> None:
+    changed = one(deployment, type_)
+    swap(deployment, changed, **{gone: False})
+    assert any(
+        changed.name in told for told in faults(deployment, lab)["data_outlives_the_program"]
+    )
+
+
+@pytest.mark.parametrize("type_", LOCKED)
+def test_a_missing_lock_is_found(deployment: Deployment, lab: AzureLab, type_: str) -> None:
+    unlocked = f"{one(deployment, type_).name}-id"
+    remove(
+        deployment,
+        *(entry for entry in deployment.of_type(LOCK) if entry.inputs["scope"] == unlocked),
+    )
+    assert faults(deployment, lab).keys() == {"data_outlives_the_program"}
+
+
+@pytest.mark.parametrize("type_", REPORTING)
+def test_a_service_that_reports_to_nobody_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str
+) -> None:
+    silent = one(deployment, type_)
+    if silent.inputs.get("vaultName", "").startswith("geo"):
+        silent = deployment.of_type(type_)[0]
+    where = f"{silent.name}-id{REPORTING[type_]}"
+    (setting,) = (
+        entry for entry in deployment.of_type(DIAGNOSTICS) if entry.inputs["resourceUri"] == where
+    )
+    for path, new in (
+        ("workspaceId", "another"),
+        ("logs", [{"categoryGroup": "allLogs", "enabled": False}]),
+    ):
+        kept = setting.inputs[path]
+        setting.inputs[path] = new
+        assert any(silent.name in told for told in faults(deployment, lab)["every_service_reports"])
+        setting.inputs[path] = kept
+    remove(deployment, setting)
+    assert faults(deployment, lab).keys() == {"every_service_reports"}
+
+
+@pytest.mark.parametrize("type_", PRIVATE)
+def test_a_service_that_is_not_reached_privately_is_found(
+    deployment: Deployment, lab: AzureLab, type_: str
+) -> None:
+    target = deployment.of_type(type_)[0]
+    (end,) = (
+        entry
+        for entry in deployment.of_type(ENDPOINT)
+        if entry.inputs["privateLinkServiceConnections"][0]["privateLinkServiceId"]
+        == f"{target.name}-id"
+    )
+    remove(deployment, end)
+    assert faults(deployment, lab) == {
+        "services_are_reached_privately": [
+            f"{type_.rpartition(':')[2]} {target.name}: nothing of the lab reaches it"
+        ]
+    }
+
+
+def _foreign_type(deployment: Deployment, name: str) -> None:
+    given = deployment.of_type(SUBNET)[0]
+    deployment.resources.append(replace(given, type=f"azure-native:network:{name}", urn=name))
+
+
+def _card(deployment: Deployment, lab: AzureLab) -> None:
+    card = one(deployment, "azure-native:network:NetworkInterface")
+    card.inputs["ipConfigurations"][0]["publicIPAddress"] = {"id": "some"}
+
+
+def _front(deployment: Deployment, lab: AzureLab) -> None:
+    balancer = one(deployment, "azure-native:network:LoadBalancer")
+    front = balancer.inputs["frontendIPConfigurations"][0]
+    front["publicIPAddress"] = {"id": "some"}
+
+
+def _first_pool(path: str, new: Any) -> Mutation:
+    return lambda deployment, _: assign(
+        deployment.of_type(AKS)[0].inputs["agentPoolProfiles"][0], path, new
+    )
+
+
+def _set(type_: str, path: str, new: Any, name: str = "") -> Mutation:
+    return lambda deployment, _: assign(one(deployment, type_, name).inputs, path, new)
+
+
+def _drop(type_: str, name: str) -> Mutation:
+    return lambda deployment, _: remove(deployment, one(deployment, type_, name))
+
+
+def _ways_out(name: str) -> Mutation:
+    return lambda deployment, _: _foreign_type(deployment, name)
+
+
+def _rule(group: str, rule: str, **changes: Any) -> Mutation:
+    def mutate(deployment: Deployment, lab: AzureLab) -> None:
+        rules = one(deployment, GROUP, group).inputs["securityRules"]
+        next(entry for entry in rules if entry["name"] == rule).update(changes)
+
+    return mutate
+
+
+def _no_last_rule(deployment: Deployment, lab: AzureLab) -> None:
+    rules = one(deployment, GROUP, "-nodes").inputs["securityRules"]
+    rules.remove(next(entry for entry in rules if entry["name"] == "nothing-else-outbound"))
+
+
+def _role(role: str) -> Mutation:
+    where = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/"
+    return _set(ROLE, "roleDefinitionId", where + role)
+
+
+def _no_geo_key(deployment: Deployment, lab: AzureLab) -> None:
+    assign(one(deployment, POSTGRESQL).inputs, "dataEncryption.geoBackupKeyURI", None)
+
+
+def _shared_vault(deployment: Deployment, lab: AzureLab) -> None:
+    other = one(deployment, KEY, "-images").inputs["vaultName"]
+    one(deployment, KEY, "-unseal").inputs["vaultName"] = other
+
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+TAGGED = ("azure-native:network:PrivateEndpoint", MACHINE, STORE)
+
+MUTANTS: dict[str, dict[str, Mutation]] = {
+    "every_store_is_encrypted_with_a_customer_key": {
+        "store-with-microsofts-key": _set(STORE, "encryption.keySource", "Microsoft.Storage"),
+        "registry-key-unused": _set(REGISTRY, "encryption.status", "disabled"),
+        "database-with-microsofts-key": _set(POSTGRESQL, "dataEncryption.type", "SystemAssigned"),
+        "copy-with-microsofts-key": _no_geo_key,
+    },
+    "logs_have_a_customer_key_or_a_reason": {
+        "not-linked": _drop("azure-native:operationalinsights:LinkedService", ""),
+        "queries-saved-elsewhere": _set(WORKSPACE, "forceCmkForQuery", False),
+    },
+    "keys_are_for_one_purpose_and_turn": {
+        "signs-too": _set(KEY, "properties.keyOps", ["wrapKey", "unwrapKey", "sign"]),
+        "never-turned": _set(KEY, "properties.rotationPolicy", None, "-disks"),
+        "shares-a-vault": _shared_vault,
+    },
+    "nothing_has_a_public_address": {
+        "card": _card,
+        "front": _front,
+        "first-pool": _first_pool("enableNodePublicIP", True),
+        "pool": _set(POOL, "nodePublicIPPrefixID", "some"),
+        "address": _ways_out("PublicIPAddress"),
+        "nat": _ways_out("NatGateway"),
+        "bastion": _ways_out("BastionHost"),
+        "firewall": _ways_out("AzureFirewall"),
+    },
+    "every_subnet_is_closed": {
+        "no-rules": _set(SUBNET, "networkSecurityGroup", None),
+        "no-routes": _set(SUBNET, "routeTable", None, "-nodes"),
+        "route-out": _set(
+            "azure-native:network:RouteTable",
+            "routes",
+            [{"name": "out", "addressPrefix": "0.0.0.0/0", "nextHopType": "Internet"}],
+        ),
+        "no-last-rule": _no_last_rule,
+        "last-rule-allows": _rule("-vault", "nothing-else-inbound", access="Allow"),
+        "last-rule-for-some": _rule("-vault", "nothing-else-inbound", destinationPortRange="22"),
+        "in-from-anywhere": _rule("-vault", "clients-in", sourceAddressPrefix="*"),
+        "out-to-the-internet": _rule("-nodes", "vault-out", destinationAddressPrefix="Internet"),
+        "from-the-whole-network": _rule(
+            "-endpoints", "nodes-in", sourceAddressPrefix="VirtualNetwork"
+        ),
+    },
+    "the_way_in_is_from_engineers_only": {
+        "ssh-from-nodes": _rule("-vault", "clients-in", destinationPortRanges=["8200", "22"]),
+    },
+    "pools_are_closed_and_for_what_they_are_made_for": {
+        "no-gpu-taint": _set(POOL, "nodeTaints", [], "-h100"),
+        "no-system-taint": _first_pool("nodeTaints", []),
+        "no-label": _set(POOL, "nodeLabels", {}, "-cpu"),
+        "first-pool-plain-disks": _first_pool("enableEncryptionAtHost", False),
+        "first-pool-ssh": _first_pool("securityProfile.sshAccess", "LocalUser"),
+        "first-pool-starts-anything": _first_pool("securityProfile.enableSecureBoot", False),
+        "grows": _set(POOL, "maxCount", 100),
+        "gone": _drop(POOL, "-cpu"),
+    },
+    "no_right_is_wider_than_one_resource": {
+        "owner": _role(OWNER),
+        "contributor": _role(CONTRIBUTOR),
+        "subscription": _set(ROLE, "scope", "/subscriptions/s"),
+        "resource-group": _set(ROLE, "scope", "/subscriptions/s/resourceGroups/g"),
+        "tenant": _set(ROLE, "scope", "/"),
+        "people": _set(ROLE, "principalType", "User"),
+        "every-key": _set(ROLE, "scope", "azure-full-keys-id", "-disks-key"),
+    },
+    "everything_says_whose_it_is": {
+        **{f"{type_}-untagged": _set(type_, "tags", {}) for type_ in TAGGED},
+        "somebody-elses": _set(STORE, "tags.owner", "other@institution.example"),
+    },
+    "everything_is_in_the_union": {
+        "store-elsewhere": _set(STORE, "location", "eastus"),
+        "allowed-elsewhere": _set(
+            POLICY,
+            "parameters.listOfAllowedLocations.value",
+            ["northeurope", "uksouth"],
+            "-allowed-locations",
+        ),
+    },
+    "evidence_cannot_be_changed": {
+        "changed": _set(STORE, "immutableStorageWithVersioning.enabled", False, "-evidence"),
+        "kept-for-a-week": _set(
+            STORE,
+            "immutableStorageWithVersioning.immutabilityPolicy"
+            ".immutabilityPeriodSinceCreationInDays",
+            7,
+            "-evidence",
+        ),
+        "rule-off": _set(
+            STORE,
+            "immutableStorageWithVersioning.immutabilityPolicy.state",
+            "Disabled",
+            "-evidence",
+        ),
+        "no-rule": _set(STORE, "immutableStorageWithVersioning", None, "-evidence"),
+    },
+    "the_subscription_is_watched": {
+        **{
+            f"deaf-to-{category}": _set(
+                "azure-native:monitor:SubscriptionDiagnosticSetting",
+                "logs",
+                [{"category": other, "enabled": other != category} for other in ACTIVITIES],
+            )
+            for category in ACTIVITIES
+        },
+        **{
+            f"no-defender-{plan}": _set(
+                "azure-native:security:Pricing", "pricingTier", "Free", f"-{plan.lower()}"
+            )
+            for plan in DEFENDER
+        },
+        "no-flows": _set(FLOWS, "targetResourceId", "another"),
+    },
+    "services_are_reached_privately": {
+        "no-name": _drop("azure-native:network:PrivateDnsZoneGroup", "-registry"),
+        "unlinked": _drop("azure-native:privatedns:VirtualNetworkLink", "-privatelink.azurecr.io"),
+    },
+    "transport_to_the_database_is_encrypted": {
+        f"{parameter}-is-{new}": _set(
+            "azure-native:dbforpostgresql:Configuration", "value", new, f"-{parameter}"
+        )
+        for parameter, new in (
+            ("require_secure_transport", "off"),
+            ("ssl_min_protocol_version", "TLSv1.1"),
+            ("log_connections", "off"),
+            ("log_disconnections", "off"),
+            ("log_checkpoints", "off"),
+        )
+    },
+    "azures_own_rules_are_in_force": {
+        **{
+            f"without-{name}": lambda deployment, _, id_=id_: remove(  # type: ignore[misc]
+                deployment,
+                *(
+                    entry
+                    for entry in deployment.of_type(POLICY)
+                    if entry.inputs["policyDefinitionId"] == id_
+                ),
+            )
+            for name, id_ in INITIATIVES.items()
+        },
+        "not-enforced": _set(POLICY, "enforcementMode", "DoNotEnforce"),
+        "addresses-allowed": _set(
+            POLICY,
+            "parameters.listOfResourceTypesNotAllowed.value",
+            ["Microsoft.Network/natGateways"],
+            "-no-way-to-the-internet",
+        ),
+    },
+    "the_owner_is_told_before_too_much_is_spent": {
+        "nobody-told": _set(BUDGET, "notifications.actual.contactEmails", []),
+        "told-too-late": _set(BUDGET, "notifications.actual.threshold", 200),
+        "no-forecast": _set(BUDGET, "notifications.forecast.enabled", False),
+        "another-limit": _set(BUDGET, "amount", 1_000_000),
+        "all-labs": _set(BUDGET, "filter", None),
+    },
+    "vault_has_three_machines_in_three_zones": {
+        "one-zone": _set(MACHINE, "zones", ["1"]),
+        "two-machines": _drop(MACHINE, "-vault-3"),
+    },
+    "no_secret_is_in_any_input": {
+        "key": _set(MACHINE, "userData", "-----BEGIN PRIVATE KEY-----"),
+        "token": _set(MACHINE, "userData", "hvs.CAESIJ"),
+        "password": _set(POSTGRESQL, "administratorLoginPassword", "something"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "mutate"),
+    [
+        pytest.param(rule, mutate, id=f"{rule}-{name}")
+        for rule, mutants in MUTANTS.items()
+        for name, mutate in mutants.items()
+    ],
+)
+def test_a_mutant_is_found(
+    deployment: Deployment, lab: AzureLab, rule: str, mutate: Mutation
+) -> None:
+    mutate(deployment, lab)
+    assert rule in faults(deployment, lab)
+
+
+def test_every_rule_has_a_mutant() -> None:
+    here = {
+        "every_value_protects",
+        "every_kind_of_protection_is_there",
+        "every_service_reports",
+        "data_outlives_the_program",
+    }
+    assert RULES.keys() == MUTANTS.keys() | here
+
+
+def test_logs_without_a_customer_key_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = load("azure-least")
+    reason = "A hundred gigabytes a day are forty times what this lab writes."
+    logs = lab.logs.model_copy(update={"platform_key_because": reason})
+    deployment = deploy_azure(monkeypatch, lab.model_copy(update={"logs": logs}))
+    workspace = one(deployment, WORKSPACE)
+    assert workspace.inputs["tags"]["platform-key-because"] == reason
+    assert not deployment.of_type("azure-native:operationalinsights:Cluster")
+    told = faults(deployment, lab)
+    assert told == {
+        "every_kind_of_protection_is_there": [
+            "there is no azure-native:operationalinsights:Cluster"
+        ]
+    }
+    del workspace.inputs["tags"]["platform-key-because"]
+    assert "logs_have_a_customer_key_or_a_reason" in faults(deployment, lab)
+
+
+def test_disks_are_encrypted_before_anything_uses_them(deployment: Deployment) -> None:
+    disks = one(deployment, DISKS)
+    for user in (one(deployment, AKS), one(deployment, MACHINE)):
+        assert disks.name in deployment.waits_for(user, DISKS)
