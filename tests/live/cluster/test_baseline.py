@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.naming import LABEL_LAB, LABEL_SANDBOX
-from tests.live.support import drift, expected, probes
+from tests.live.support import admission, drift, expected, probes
 from tests.live.support.api import Api, location, say
 from tests.live.support.lab import Lab, current
 
@@ -84,17 +84,28 @@ def _closes(spec: dict[str, Any]) -> bool:
     return everything and nothing_allowed and set(spec["policyTypes"]) == {"Ingress", "Egress"}
 
 
+#: Kinds by which somebody could open what the lab has closed, and where they are listed.
+POLICIES = {
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+    "CiliumNetworkPolicy": "/apis/cilium.io/v2/ciliumnetworkpolicies",
+    "CiliumClusterwideNetworkPolicy": "/apis/cilium.io/v2/ciliumclusterwidenetworkpolicies",
+}
+
+
 @pytest.mark.check(id="cluster.no-wider-policy", area="cluster")
-def test_no_policy_that_the_lab_did_not_ask_for(api: Api) -> None:
+@pytest.mark.parametrize("kind", POLICIES)
+def test_no_policy_that_the_lab_did_not_ask_for(kind: str, api: Api, lab: Lab) -> None:
     """Policies add up: one that allows too much undoes all others, whatever its namespace."""
-    version = "cilium.io/v2"
-    found = [
-        f"{policy['metadata'].get('namespace', 'whole cluster')}/{policy['metadata']['name']}"
-        for kind in ("ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies")
-        for policy in api.items(f"/apis/{version}/{kind}")
-        if LABEL_LAB not in policy["metadata"].get("labels", {})
-    ]
-    assert not found, f"Cilium policies that are not the lab's: {', '.join(found)}. Delete them."
+    version = expected.kubernetes_version(api)
+    asked = set(expected.baseline(lab, version))
+    for drawing in expected.sandboxes(lab, version).values():
+        asked.update(map(expected.title, drawing.objects))
+    found = {expected.title({"kind": kind, **policy}) for policy in api.items(POLICIES[kind])}
+    beside = sorted(found - asked)
+    assert not beside, (
+        f"policies that nobody asked for: {', '.join(beside)}. Look at who made them (the API "
+        "audit log), then delete them."
+    )
 
 
 #: What each pod must be refused for.
@@ -118,6 +129,7 @@ FORBIDDEN: dict[str, dict[str, Any]] = {
 def test_a_pod_with_too_many_rights_is_refused(fault: str, api: Api, lab: Lab) -> None:
     """Tried for real (dry run) in every namespace of the lab but the cluster's own."""
     namespaces = [name for name in lab_namespaces(api) if name != PRIVILEGED]
+    assert namespaces, "the lab has no namespace in which this could be tried."
     for namespace in namespaces:
         good = probes.server("pod-security-check", namespace)
         answer = api.create(good, dry_run=True)
@@ -140,7 +152,8 @@ def test_a_new_namespace_is_restricted(api: Api, facts: Any, lab: Lab) -> None:
     file = flags.get("admission-control-config-file", "")
     assert file, "the API server has no admission configuration: Pod Security is off by default."
     text = facts[lab.control_plane.name].host.file(file).content_string
-    assert "enforce: restricted" in text, f"{file} does not make `restricted` the default."
+    faults = admission.faults(text, [PRIVILEGED])
+    assert not faults, f"{file} does not make `restricted` the default: {'; '.join(faults)}."
 
 
 def _with_fault(good: dict[str, Any], fault: dict[str, Any]) -> dict[str, Any]:

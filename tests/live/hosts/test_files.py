@@ -29,7 +29,15 @@ SERVICE_CERTIFICATES = {
     "vault": ("/etc/vault.d/tls/vault.crt",),
     "worker": ("/etc/ai-lab/pki/machine.crt",),
 }
-SECRET_NAMES = ("*.key", "*key.pem", "*.conf", "approle.json", "init.json", "*-current.pem")
+SECRET_NAMES = (
+    "*.key",
+    "*key.pem",
+    "*.conf",
+    "approle.json",
+    "init.json",
+    "kubelet-client-*.pem",
+    "kubelet-server-*.pem",
+)
 
 
 @pytest.mark.check(id="hosts.files.keys", area="hosts")
@@ -42,11 +50,13 @@ def test_keys_are_private(machine: str, facts: dict[str, Facts]) -> None:
         host,
         "sh",
         "-c",
-        f"find {' '.join(folders)} -type f \\( {names} \\) ! -path '/etc/ssh/ssh*_config*' "
-        f"! -path '/etc/ssh/*.conf' -perm /077 ! -perm 0640 -printf '%p (%m %u) '",
-    )
-    assert not found, (
-        f"secrets on {machine} can be read by others: {found}. They must have mode 0600."
+        f"find {' '.join(folders)} -type f \\( {names} \\) ! -path '/etc/ssh/*.conf' "
+        "-printf '%m %u %p\\n'",
+    ).splitlines()
+    assert found, f"the control failed: no key was found on {machine}, so nothing is proven."
+    loose = [line for line in found if line.split()[0] not in ("600", "400")]
+    assert not loose, (
+        f"secrets on {machine} can be read by others: {', '.join(loose)}. They must have mode 0600."
     )
 
 

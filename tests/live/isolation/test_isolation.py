@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.live.support.api import Api
 from tests.live.support.isolation import Run, node_targets, ssh_targets, vault_target
 from tests.live.support.lab import current
-from tests.live.support.probes import Answer, ipv6_ways_out, usable_ipv6
+from tests.live.support.probes import Answer, ipv6_ways_out, upstreams, usable_ipv6
 
 _LAB = current()
 
@@ -120,6 +121,17 @@ def test_names_of_the_cluster_only(isolation_run: Run) -> None:
     assert external.status != 0, (
         f"the cluster's DNS resolves names outside ({external.text[:120]}): data can leave in "
         "questions. CoreDNS must not forward (`kubectl -n kube-system get configmap coredns`)."
+    )
+
+
+@pytest.mark.check(id="isolation.dns.upstream", area="isolation")
+def test_the_clusters_dns_asks_nobody(api: Api) -> None:
+    """Where there is no way out, an upstream would not show in answers; so it is looked up."""
+    path = "/api/v1/namespaces/kube-system/configmaps/coredns"
+    found = upstreams(api.read(path)["data"]["Corefile"])
+    assert not found, (
+        f"CoreDNS sends questions elsewhere ({'; '.join(found)}): data can leave in them. "
+        "`./lab up --refresh` writes the lab's own configuration."
     )
 
 

@@ -126,6 +126,12 @@ def ipv6_ways_out(table: str) -> list[str]:
     ]
 
 
+def upstreams(corefile: str) -> list[str]:
+    """Lines of CoreDNS' configuration that send questions elsewhere."""
+    lines = [line.strip() for line in corefile.splitlines()]
+    return [line for line in lines if line.split(" ", 1)[0] in ("forward", "grpc", "proxy")]
+
+
 def connections(server_log: str) -> list[str]:
     """Addresses that opened a connection to a probe server, data sent or not."""
     return [

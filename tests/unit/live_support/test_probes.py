@@ -115,3 +115,10 @@ def test_what_must_succeed_is_tried_three_times(failures: int, status: int, tmp_
     target = Target("dns", "dns", "", name="kubernetes.default")
     answers = _run(probes.client_script(probes.must_succeed([target])), tmp_path)
     assert answers["dns"].status == status
+
+
+def test_upstreams_of_the_clusters_dns() -> None:
+    own = ".:53 {\n    errors\n    kubernetes cluster.local {\n        pods disabled\n    }\n}\n"
+    assert probes.upstreams(own) == []
+    open_ = own.replace("errors", "errors\n    forward . 192.0.2.1")
+    assert probes.upstreams(open_) == ["forward . 192.0.2.1"]
