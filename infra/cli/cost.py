@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.options import Json, output, print_json
+from infra.cli.options import Json, Stack, output, print_json
+from infra.errors import BadUsage
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from infra.costs.estimate import Estimate, Line
 
 
@@ -20,7 +19,15 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    stack: Annotated[str, typer.Argument(help="Which lab: a file of stacks/config.")] = "local",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[STACK]", help="The same as --stack.")
+    ] = None,
+    *,
+    stack: Stack = "local",
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="A configuration file that may lie anywhere."),
+    ] = None,
     prices: Annotated[
         list[Path] | None,
         typer.Option("--prices", help="A price table of your own; it comes first."),
@@ -34,24 +41,28 @@ def cost(
     For example:
 
     - `./lab cost aws`
+    - `./lab cost --file examples/valid/aws-least.yaml`
     - `./lab cost aws --prices our-contract.yaml --json`
     """
     from infra import costs
     from infra.cli.screen import Screen
 
+    if file is not None and name is not None:
+        raise BadUsage("--file goes with no STACK.", next_step="`./lab cost --help`")
+    target: str | Path = file or name or stack
     with Screen() as screen:
-        estimate = costs.of_stack(stack, screen.event, own=prices or [])
+        estimate = costs.of(target, screen, own=prices or [])
     if as_json:
-        print_json(_document(stack, estimate))
+        print_json(_document(str(target), estimate))
         return
-    output.print(_table(estimate))
+    output.print(_text(estimate), markup=False)
 
 
-def _document(stack: str, estimate: Estimate) -> dict[str, Any]:
+def _document(target: str, estimate: Estimate) -> dict[str, Any]:
     from infra.costs.estimate import NEVER_COVERED
 
     return {
-        "stack": stack,
+        "of": target,
         "lines": [_line(line) for line in estimate.lines],
         "totals": {
             currency: {basis: str(amount) for basis, amount in by_basis.items()}
@@ -80,34 +91,28 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def _table(estimate: Estimate) -> RenderableType:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
+def _text(estimate: Estimate) -> str:
+    """One line a position, totals by how the prices are known, and what is left out."""
     from infra.costs.estimate import NEVER_COVERED
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("what", "quantity", "unit price", "month", "how the price is known"):
-        table.add_column(column, overflow="fold")
-    for line in estimate.lines:
-        if line.price is None:
-            quantity = "" if line.quantity is None else f"{line.quantity} {line.unit}s"
-            table.add_row(f"{line.what} (x{line.resources})", quantity, "no price", "no price", "")
-            continue
-        table.add_row(
-            f"{line.what} (x{line.resources})",
-            f"{line.quantity} {line.unit}s",
-            f"{line.price.price} {line.currency}",
-            f"{line.month} {line.currency}",
-            f"{line.price.basis} {line.price.date}, {line.price.source}",
-        )
-    totals = [
+    lines = [f"{'what':<52} {'quantity':>17} {'unit price':>12} {'a month':>12}  price known by"]
+    lines += [_row(line) for line in estimate.lines]
+    lines += [
         f"Total of what was {basis}: {amount} {currency} a month"
         for currency, by_basis in estimate.totals.items()
         for basis, amount in sorted(by_basis.items())
     ]
-    totals.append(f"{estimate.without_price} lines have no price and are in no total.")
-    missing = [f"  {text}" for text in NEVER_COVERED]
-    missing += [f"  by use: {kind} (x{count})" for kind, count in estimate.by_use.items()]
-    return Group(table, Text("\n".join([*totals, "What is not covered:", *missing]), no_wrap=False))
+    lines.append(f"{estimate.without_price} lines have no price and are in no total.")
+    lines += ["What is not covered:", *(f"  {text}" for text in NEVER_COVERED)]
+    lines += [f"  by use: {kind} (x{count})" for kind, count in estimate.by_use.items()]
+    return "\n".join(lines)
+
+
+def _row(line: Line) -> str:
+    what = f"{line.what} (x{line.resources})"
+    quantity = "" if line.quantity is None else f"{line.quantity} {line.unit}s"
+    if line.price is None:
+        return f"{what:<52} {quantity:>17} {'no price':>12} {'no price':>12}"
+    price, month = f"{line.price.price} {line.currency}", f"{line.month} {line.currency}"
+    known = f"{line.price.basis} {line.price.date}, {line.price.source}"
+    return f"{what:<52} {quantity:>17} {price:>12} {month:>12}  {known}"

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra import config
+from infra import config, preview
 from infra.config import AnyLab, AwsSite, AzureSite
 from infra.costs import tables
 from infra.costs.estimate import Estimate, estimate
 from infra.costs.usage import Planned
-from infra.engine import Operation, Stack, exclusive
-from infra.engine.events import Event, ResourceEvent
-from infra.paths import Home
+from infra.preview import Show
 
-__all__ = ["Estimate", "Planned", "estimate", "of_stack", "regions"]
+__all__ = ["Estimate", "Planned", "estimate", "of", "regions"]
 
 
-def of_stack(stack: str, show: Callable[[Event], None], *, own: Sequence[Path] = ()) -> Estimate:
-    """The estimate for what the stack's program declares, by a preview of it.
+def of(target: str | Path, show: Show, *, own: Sequence[Path] = ()) -> Estimate:
+    """The estimate for what a stack's program declares, by a preview of it that asks no account.
 
-    `own` are price tables that come before those of the repository.
+    `target` is the name of a stack, or a configuration file that may lie anywhere; `own` are
+    price tables that come before those of the repository.
 
     Raises:
         PriceTableInvalid: a table cannot be read.
-        LabError: the preview fails; see `Stack.run`.
+        LabError: the preview fails; see `infra.preview`.
     """
     known = tables.load(own=own)
-    lab = config.load(stack)
-    planned: list[Planned] = []
-
-    def receive(event: Event) -> None:
-        if isinstance(event, ResourceEvent):
-            if event.state == "started" and event.operation != "delete":
-                planned.append(Planned(event.type, event.name, event.inputs))
-        else:
-            show(event)
-
-    with exclusive(Home(lab.name), purpose="lab cost"):
-        driver = Stack(stack, on_event=receive)
-        driver.ensure()
-        driver.run(Operation.PREVIEW)
+    if isinstance(target, Path):
+        lab, plan = config.load_file(target), preview.of_file(target, show, offline=True)
+    else:
+        lab, plan = config.load(target), preview.of_stack(target, show, offline=True)
+    planned = [
+        Planned(one.type, one.name, one.inputs, one.id)
+        for one in plan.resources
+        if one.custom and one.operation != "delete"
+    ]
     return estimate(planned, regions(lab), known)
 
 

@@ -75,7 +75,9 @@ def estimate(
     amounts: dict[tuple[str, str, Unit], list[Decimal]] = defaultdict(list)
     unknown: Counter[tuple[str, str]] = Counter()
     by_use: Counter[str] = Counter()
-    for one in planned:
+    known = list(planned)
+    templates = {one.id: one.inputs for one in known if one.type in usage.TEMPLATES and one.id}
+    for one in (usage.with_template(each, templates) for each in known):
         if not usage.is_cloud(one):
             continue
         if usage.by_use(one):

@@ -8,7 +8,7 @@ its type, and everything else is unknown: nothing is ever free because nobody th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,9 @@ from infra.costs.tables import Unit
 
 #: Hours of an average month; the providers' own calculators count so.
 HOURS = 730
+
+#: What groups of machines refer to for the kind of their machines.
+TEMPLATES = frozenset({"aws:ec2/launchTemplate:LaunchTemplate"})
 
 Inputs = Mapping[str, Any]
 
@@ -27,6 +30,8 @@ class Planned:
     type: str
     name: str
     inputs: Inputs
+    #: By which others refer to it.
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,19 @@ def _aws_instance(inputs: Inputs) -> Iterator[Usage]:
 
 
 def _aws_nodes(inputs: Inputs) -> Iterator[Usage]:
-    """The fewest nodes that the group keeps; their disks mostly stand in a launch template."""
+    """The fewest nodes that the group keeps, as it or its launch template says."""
     count = int(inputs["scalingConfig"]["minSize"])
-    for kind in (inputs.get("instanceTypes") or ["unknown"])[:1]:
-        yield _hours(f"ec2/{kind}", count)
+    kinds = inputs.get("instanceTypes") or [inputs["launchTemplate"]["instanceType"]]
+    yield _hours(f"ec2/{kinds[0]}", count)
     if size := inputs.get("diskSize"):
         yield _gib("ebs/gp3", size, count)
+    for mapping in (inputs.get("launchTemplate") or {}).get("blockDeviceMappings") or []:
+        disk = mapping["ebs"]
+        yield _gib(f"ebs/{disk.get('volumeType', 'gp2')}", disk["volumeSize"], count)
+
+
+def _aws_resolver(inputs: Inputs) -> Iterator[Usage]:
+    yield _hours("route53/resolver-address", len(inputs["ipAddresses"]))
 
 
 def _aws_endpoint(inputs: Inputs) -> Iterator[Usage]:
@@ -121,8 +133,16 @@ _BY_TIME: dict[str, Callable[[Inputs], Iterator[Usage]]] = {
     ),
     "aws:eks/cluster:Cluster": _fixed(_hours("eks/cluster")),
     "aws:eks/nodeGroup:NodeGroup": _aws_nodes,
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": _fixed(
+        _hours("vpc/transit-gateway-attachment")
+    ),
     "aws:kms/key:Key": _fixed(_month("kms/key")),
     "aws:rds/instance:Instance": _aws_database,
+    "aws:lb/loadBalancer:LoadBalancer": lambda inputs: iter(
+        [_hours(f"elb/{inputs.get('loadBalancerType', 'application')}")]
+    ),
+    "aws:route53/resolverEndpoint:ResolverEndpoint": _aws_resolver,
+    "aws:route53/zone:Zone": _fixed(_month("route53/zone")),
     "aws:secretsmanager/secret:Secret": _fixed(_month("secretsmanager/secret")),
     "azure-native:compute:VirtualMachine": _azure_machine,
     "azure-native:containerregistry:Registry": lambda inputs: iter(
@@ -131,6 +151,7 @@ _BY_TIME: dict[str, Callable[[Inputs], Iterator[Usage]]] = {
     "azure-native:containerservice:AgentPool": _azure_pool,
     "azure-native:containerservice:ManagedCluster": _azure_cluster,
     "azure-native:dbforpostgresql:Server": _azure_database,
+    "azure-native:network:LoadBalancer": _fixed(_hours("network/load-balancer")),
     "azure-native:network:PrivateEndpoint": _fixed(_hours("network/private-endpoint")),
     "azure-native:network:PublicIPAddress": _fixed(_hours("network/public-ipv4")),
 }
@@ -144,6 +165,8 @@ _BY_USE = frozenset(
         "aws:ecr/repository:Repository",
         "aws:guardduty/detector:Detector",
         "aws:guardduty/detectorFeature:DetectorFeature",
+        "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",
+        "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList",
         "aws:s3/bucket:Bucket",
         "azure-native:keyvault:Key",
         "azure-native:keyvault:Vault",
@@ -158,6 +181,16 @@ _BY_USE = frozenset(
 #: Modules, and types, that only describe: networks, rights, rules, settings of something else.
 _DESCRIBES = (
     "aws:budgets/",
+    "aws:ebs/snapshotBlockPublicAccess:",
+    "aws:ec2/instanceMetadataDefaults:",
+    "aws:ec2/serialConsoleAccess:",
+    "aws:lb/listener:",
+    "aws:lb/targetGroup",
+    "aws:route53/record:",
+    "aws:route53/resolverFirewallConfig:",
+    "aws:route53/resolverFirewallRule",
+    "aws:route53/resolverQueryLogConfig",
+    "aws:s3/accountPublicAccessBlock:",
     "aws:cloudwatch/logResourcePolicy:",
     "aws:ebs/defaultKmsKey:",
     "aws:ebs/encryptionByDefault:",
@@ -191,6 +224,18 @@ _DESCRIBES = (
     "aws:vpc/securityGroup",
     "azure-native:authorization:",
     "azure-native:compute:DiskEncryptionSet",
+    "azure-native:containerregistry:CacheRule",
+    "azure-native:containerservice:MaintenanceConfiguration",
+    "azure-native:dbforpostgresql:AdministratorsMicrosoftEntra",
+    "azure-native:dbforpostgresql:Configuration",
+    "azure-native:monitor:DiagnosticSetting",
+    "azure-native:monitor:PrivateLinkScope",
+    "azure-native:monitor:SubscriptionDiagnosticSetting",
+    "azure-native:operationalinsights:LinkedService",
+    "azure-native:resources:Deployment",
+    "azure-native:storage:BlobContainer",
+    "azure-native:storage:BlobServiceProperties",
+    "azure-native:storage:ManagementPolicy",
     "azure-native:consumption:Budget",
     "azure-native:managedidentity:",
     "azure-native:network:NetworkInterface",
@@ -219,6 +264,16 @@ def by_use(planned: Planned) -> bool:
 
 def describes(planned: Planned) -> bool:
     return _plain(planned.type).startswith(_DESCRIBES)
+
+
+def with_template(planned: Planned, templates: Mapping[str, Inputs]) -> Planned:
+    """The same with what its launch template says (by its id), where it has one."""
+    template = planned.inputs.get("launchTemplate")
+    if not isinstance(template, Mapping) or template.get("id") not in templates:
+        return planned
+    return replace(
+        planned, inputs={**planned.inputs, "launchTemplate": templates[str(template["id"])]}
+    )
 
 
 def usage(planned: Planned) -> list[Usage] | None:

@@ -99,6 +99,28 @@ def test_a_region_that_is_not_known_has_no_prices() -> None:
     assert (found.lines[0].region, found.lines[0].month) == ("unknown", None)
 
 
+def test_nodes_are_what_their_launch_template_says() -> None:
+    template = Planned(
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        "cpu",
+        {
+            "instanceType": "m.large",
+            "blockDeviceMappings": [{"ebs": {"volumeSize": 50, "volumeType": "gp3"}}],
+        },
+        id="lt-1",
+    )
+    nodes = Planned(
+        "aws:eks/nodeGroup:NodeGroup",
+        "cpu",
+        {"scalingConfig": {"minSize": 2}, "launchTemplate": {"id": "lt-1", "version": "1"}},
+    )
+    found = lines(estimate([template, nodes], REGIONS, [TABLE]))
+    assert found["ec2/m.large"].quantity == 2 * 730
+    assert found["ebs/gp3"].quantity == 100
+    alone = estimate([nodes], REGIONS, [TABLE])
+    assert [line.month for line in alone.lines] == [None]
+
+
 def test_a_table_of_ones_own_comes_first() -> None:
     own = TABLE.model_copy(update={"prices": (price("eks/cluster", "0.05"),)})
     found = estimate([CLUSTER, NODES], REGIONS, [own, TABLE])
@@ -226,7 +248,7 @@ def test_a_table_that_claims_too_much_is_refused(
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = Planned("aws:new/thing:Thing", "x", {})
     found = estimate([CLUSTER, NODES, unknown], REGIONS, [TABLE])
-    monkeypatch.setattr(costs, "of_stack", lambda *_, **__: found)
+    monkeypatch.setattr(costs, "of", lambda *_, **__: found)
 
 
 @pytest.mark.usefixtures("known")
