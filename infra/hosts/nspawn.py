@@ -90,6 +90,8 @@ def prepare(container: Container, *, authorized_key: str) -> str:
     folder.chmod(0o700)
     container.base.symlink_to(base_image.location())
     upper = folder / "upper"
+    # The folder of the host key is not private, as the key is: everybody's ssh looks there.
+    (upper / "etc/ssh").mkdir(parents=True, exist_ok=True)
     host_key = keys.ensure_pair(upper / "etc/ssh/ssh_host_ed25519_key")
     _write(upper / "etc/hostname", f"{container.hostname}\n")
     _write(

@@ -264,6 +264,7 @@ def test_prepare_writes_what_the_first_boot_needs(args: machine.MachineArgs) -> 
     upper = args.container.folder / "upper"
     assert "Address=10.71.0.11/24" in (upper / "etc/systemd/network/10-host0.network").read_text()
     assert (upper / "etc/hostname").read_text() == "t-worker\n"
+    assert stat.S_IMODE((upper / "etc/ssh").stat().st_mode) == 0o755
     assert stat.S_IMODE((upper / "root/.ssh/authorized_keys").stat().st_mode) == 0o600
     assert stat.S_IMODE(args.container.folder.stat().st_mode) == 0o700
     document = json.dumps({"never": "mounted"})
