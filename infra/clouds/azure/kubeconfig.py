@@ -63,11 +63,11 @@ def ask(
     )
     outputs = asked.properties.apply(lambda found: found.outputs)
     return pulumi.Output.all(place.name, cluster.private_fqdn, outputs).apply(
-        lambda known: json.dumps(_kubeconfig(known[0], known[1], _authority(known[2])))
+        lambda known: json.dumps(_kubeconfig(known[0], known[1], authority_of(known[2])))
     )
 
 
-def _authority(outputs: Any) -> str:
+def authority_of(outputs: Any) -> str:
     """The API server's authority (base64 of PEM) out of what Azure answered.
 
     Raises:
