@@ -21,9 +21,9 @@ from infra.errors import BadUsage, FileInTheWay
 #: The example from which a lab of each ground begins.
 EXAMPLES = {
     "local": "local",
-    "onprem": "onprem",
-    "aws": "aws",
-    "azure": "azure",
+    "onprem": "onprem-least",
+    "aws": "aws-least",
+    "azure": "azure-least",
     "hybrid": "hybrid-aws-onprem",
 }
 _CLOUDS = ("aws", "azure")
@@ -37,28 +37,28 @@ class Question:
     Without `own` the example's value is a sensible default; with it, it is somebody else's.
     """
 
+    flag: str
     path: str
     text: str
     grounds: tuple[str, ...] = tuple(EXAMPLES)
     own: bool = False
 
-    @property
-    def flag(self) -> str:
-        return "--" + self.path.replace("network.", "").replace("_", "-").replace(".", "-")
-
 
 QUESTIONS = (
-    Question("name", "Name of the lab"),
-    Question("owner", "E-mail address of who answers for it", _CLOUDS, own=True),
-    Question("cost_center", "Cost centre that pays", _CLOUDS, own=True),
-    Question("monthly_budget", "Budget of a month, in euros", _CLOUDS),
-    Question("region", "Region", _CLOUDS),
-    Question("account_id", "AWS account", ("aws",), own=True),
-    Question("subscription_id", "Azure subscription", ("azure",), own=True),
-    Question("tenant_id", "Entra ID tenant", ("azure",), own=True),
-    Question("network.machines", "Address range of the machines", _MACHINES),
-    Question("network.pods", "Address range of the pods", _MACHINES),
-    Question("network.services", "Address range of the services", _MACHINES),
+    Question("name", "name", "Name of the lab"),
+    Question("owner", "owner", "E-mail address of who answers for it", _CLOUDS, own=True),
+    Question("cost-center", "cost_center", "Cost centre that pays", _CLOUDS, own=True),
+    Question("monthly-budget", "monthly_budget", "Budget of a month, in euros", _CLOUDS),
+    Question("account", "account", "AWS account", ("aws",), own=True),
+    Question("region", "region", "Region of AWS", ("aws",)),
+    Question("engineers", "network.engineers", "Range that engineers come from", ("aws",)),
+    Question("tenant-id", "tenant_id", "Entra ID tenant", ("azure",), own=True),
+    Question("subscription-id", "subscription_id", "Azure subscription", ("azure",), own=True),
+    Question("region", "location", "Region of Azure", ("azure",)),
+    Question("engineers", "administration.0", "Range that engineers come from", ("azure",)),
+    Question("machines", "network.machines", "Address range of the machines", _MACHINES),
+    Question("pods", "network.pods", "Address range of the pods", _MACHINES),
+    Question("services", "network.services", "Address range of the services", _MACHINES),
 )
 
 

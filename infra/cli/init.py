@@ -34,7 +34,8 @@ def init(
     cost_center: Annotated[str | None, _flag("cost-center", "Clouds: who pays.")] = None,
     monthly_budget: Annotated[int | None, _flag("monthly-budget", "Clouds: euros.")] = None,
     region: Annotated[str | None, _flag("region", "Clouds: where it is.")] = None,
-    account_id: Annotated[str | None, _flag("account-id", "AWS account.")] = None,
+    account: Annotated[str | None, _flag("account", "AWS account.")] = None,
+    engineers: Annotated[str | None, _flag("engineers", "Clouds: their range (CIDR).")] = None,
     subscription_id: Annotated[str | None, _flag("subscription-id", "Azure.")] = None,
     tenant_id: Annotated[str | None, _flag("tenant-id", "Azure.")] = None,
     machines: Annotated[str | None, _flag("machines", "Range of the machines (CIDR).")] = None,
@@ -68,15 +69,16 @@ def init(
     given = {
         "name": name,
         "owner": owner,
-        "cost_center": cost_center,
-        "monthly_budget": monthly_budget,
+        "cost-center": cost_center,
+        "monthly-budget": monthly_budget,
         "region": region,
-        "account_id": account_id,
-        "subscription_id": subscription_id,
-        "tenant_id": tenant_id,
-        "network.machines": machines,
-        "network.pods": pods,
-        "network.services": services,
+        "account": account,
+        "engineers": engineers,
+        "subscription-id": subscription_id,
+        "tenant-id": tenant_id,
+        "machines": machines,
+        "pods": pods,
+        "services": services,
     }
     answers = _answers(chosen, {k: v for k, v in given.items() if v is not None}, ask=ask)
     made = starter.draft(
@@ -126,7 +128,8 @@ def _ground(given: str | None, known: list[str], *, ask: bool) -> str:
 
 
 def _answers(ground: str, given: dict[str, Any], *, ask: bool) -> dict[str, Any]:
-    """What was given and what is asked now; the example's value is the default.
+    """By their paths, what was given by its flag and what is asked now; the example's value is
+    the default.
 
     Raises:
         BadUsage: something was given that this ground has not, or nobody can be asked for what
@@ -134,22 +137,25 @@ def _answers(ground: str, given: dict[str, Any], *, ask: bool) -> dict[str, Any]
     """
     from infra import starter
 
-    known = {question.path: question for question in starter.questions(ground)}
-    strange = sorted(set(given) - set(known))
+    questions = {question.flag: question for question in starter.questions(ground)}
+    strange = [f"--{flag}" for flag in given if flag not in questions]
     if strange:
-        flags = [q.flag for q in starter.QUESTIONS if q.path in strange]
         raise BadUsage(
-            f"{', '.join(flags)}: not for the ground {ground}.",
+            f"{', '.join(strange)}: not for the ground {ground}.",
             next_step="leave it out; `./lab init --help` says what is for which ground.",
         )
-    answers = dict(given)
+    answers = {questions[flag].path: value for flag, value in given.items()}
     defaults = starter.example(ground)
-    for path, question in known.items():
-        if path in answers or not ask:
+    for question in questions.values():
+        if question.path in answers or not ask:
             continue
-        default = None if question.own else _find(defaults, path)
-        answers[path] = yaml.safe_load(typer.prompt(question.text, default=default, err=True))
-    missing = [q.flag for path, q in known.items() if q.own and path not in answers]
+        default = None if question.own else _find(defaults, question.path)
+        answers[question.path] = typer.prompt(question.text, default=default, err=True)
+    missing = [
+        f"--{question.flag}"
+        for question in questions.values()
+        if question.own and question.path not in answers
+    ]
     if missing:
         raise BadUsage(
             f"{', '.join(missing)}: needed, and nobody can be asked here.",
@@ -161,7 +167,7 @@ def _answers(ground: str, given: dict[str, Any], *, ask: bool) -> dict[str, Any]
 def _find(document: dict[str, Any], path: str) -> str:
     place: Any = document
     for part in path.split("."):
-        place = place[part]
+        place = place[int(part)] if part.isdigit() else place[part]
     return str(place)
 
 

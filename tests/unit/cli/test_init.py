@@ -15,8 +15,6 @@ import yaml
 from infra import config, paths, starter
 from infra.cli import main
 
-#: Grounds whose example is written.
-READY = {"local"}
 LOCAL = ["init", "--ground", "local", "--name", "trial", "--yes"]
 
 
@@ -114,8 +112,37 @@ def test_what_is_wrong_is_told_and_nothing_written(
     assert not written(checkout)
 
 
+ACCOUNTS = {
+    "aws": ["--account", "210987654321"],
+    "azure": [
+        "--tenant-id",
+        "55555555-5555-4555-8555-555555555555",
+        "--subscription-id",
+        "66666666-6666-4666-8666-666666666666",
+    ],
+}
+
+
+@pytest.mark.parametrize("ground", sorted(ACCOUNTS))
+def test_a_lab_in_a_cloud(ground: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["init", "--ground", ground, "--name", "trial", "--yes", "--json"]
+    words += ["--owner", "me@institution.example", "--cost-center", "X-1"]
+    words += ["--engineers", "10.210.0.0/24", *ACCOUNTS[ground]]
+    words += ["--set", "eks.administrators=['arn:aws:iam::210987654321:role/x']"] * (
+        ground == "aws"
+    )
+    assert main.run(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    lab = config.load("trial")
+    assert lab.ground == ground
+    assert told["lab"]["owner"] == "me@institution.example"
+    assert "10.210.0.0/24" in json.dumps(told["lab"])
+    assert "vault_machines.ssh_public_key" in told["kept_from_example"]
+    assert "owner" not in told["kept_from_example"]
+
+
 def test_nobody_to_ask_and_no_sensible_default(capsys: pytest.CaptureFixture[str]) -> None:
-    for ground in sorted(READY & {"aws", "azure"}):
+    for ground in ("aws", "azure"):
         assert main.run(["init", "--ground", ground, "--yes"]) == 2
         told = capsys.readouterr().err
         assert "--owner" in told
@@ -139,7 +166,26 @@ def test_on_a_terminal_every_question_has_the_examples_value_as_default(
     assert len(asked) == 1 + len(starter.questions("local"))
 
 
-@pytest.mark.parametrize("ground", sorted(READY))
+def test_answers_of_a_terminal_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account is no number, although it looks like one."""
+    said = {
+        "AWS account": "123456789012",
+        "Name of the lab": "asked",
+        "Cost centre that pays": "7_7",
+    }
+
+    def prompt(text: str, *, default: Any = None, err: bool) -> str:
+        return said.get(text) or str(default or "me@institution.example")
+
+    monkeypatch.setattr(typer, "prompt", prompt)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert main.run(["init", "--ground", "aws"]) == 0
+    lab = config.load("asked")
+    assert isinstance(lab, config.AwsLab)
+    assert (lab.account, lab.cost_center) == ("123456789012", "7_7")
+
+
+@pytest.mark.parametrize("ground", sorted(starter.EXAMPLES))
 def test_every_question_is_about_something_in_the_example(ground: str) -> None:
     known = list(starter.leaves(starter.example(ground)))
     for question in starter.questions(ground):
