@@ -79,6 +79,7 @@ class Gateway(pulumi.ComponentResource):
             for other in others
         ]
         variables = {
+            "wireguard_gateway_public_key": self.public_key,
             "wireguard_gateway_peers": peers,
             "wireguard_gateway_flows": [flow.variables() for flow in flows],
         }

@@ -40,6 +40,7 @@ def render(template: str, **changes: Any) -> str:
     variables = {
         **defaults,
         "lab_address": "10.71.0.5",
+        "wireguard_gateway_public_key": "b3du",
         "wireguard_gateway_peers": [PEER],
         "wireguard_gateway_flows": [FLOW],
         "wireguard_gateway_ranges": ["10.80.64.0/18", "10.80.0.0/18"],
@@ -101,6 +102,12 @@ def test_the_tunnel_knows_each_end_by_its_key_and_takes_only_its_ranges() -> Non
     assert "AllowedIPs=10.80.0.0/18,10.80.64.0/18" in peer
     assert "Endpoint=198.51.100.7:51821" in peer
     assert "PersistentKeepalive=25" in peer
+
+
+def test_another_key_of_its_own_makes_the_device_anew() -> None:
+    """The key stands in a file of its own, so the device's file must change with it."""
+    before = render("site.netdev.j2")
+    assert render("site.netdev.j2", wireguard_gateway_public_key="bmV3") != before
 
 
 def test_a_gateway_without_peers_is_a_tunnel_to_nowhere() -> None:

@@ -108,6 +108,9 @@ def narrow_tunnel(made: Deployment, lab: HybridLab) -> Iterator[str]:
         yield f"{len(ends)} ends"
     for end in ends:
         variables = end.inputs["variables"]
+        ground = end.name.partition("/")[0]
+        if variables["wireguard_gateway_public_key"] != f"public key of {ground}":
+            yield f"{end.name}: does not know its own key"
         for flow in variables["wireguard_gateway_flows"]:
             if flow["ports"] != [8200] or flow["protocol"] != "tcp":
                 yield f"{end.name}: {flow['protocol']} {flow['ports']} may cross"
