@@ -64,7 +64,11 @@ def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
         assert shutil.which(program), f"{program} is not installed; `./lab test --long` asks for it"
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     assert terminal is not None, "pytest runs without its terminal"
-    with running(tuple(GROUPS), terminal.write_line) as group:
+
+    def report(line: str) -> None:
+        terminal.write(f"{line}\n", flush=True)
+
+    with running(tuple(GROUPS), report) as group:
         served = group.play("tang", GROUPS).facts["tang"]
         group.variables["disk_encryption_tang"] = [served["tang-one"], served["tang-two"]]
         first = group.play("base", GROUPS, DISKS)

@@ -48,6 +48,7 @@ class Group:
         playbook: str,
         groups: Mapping[str, tuple[str, ...]],
         host_variables: Mapping[str, Mapping[str, Any]] | None = None,
+        **variables: Any,
     ) -> playbooks.Outcome:
         """Runs a playbook for the machines that `groups` names, as `lab up` would."""
         run = playbooks.Run(
@@ -62,6 +63,7 @@ class Group:
                 "lab_machines_cidr": str(NETWORK),
                 "lab_pods_cidr": str(PODS),
                 **self.variables,
+                **variables,
             },
             ssh=playbooks.Ssh(key=self.folder / "ssh/key", known_hosts=self.folder / "known_hosts"),
             logs=self.logs,
