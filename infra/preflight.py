@@ -248,6 +248,13 @@ def _inotify() -> Finding:
 
 
 def _another_lab(lab: LocalLab) -> Finding:
+    elsewhere = cleanup.elsewhere()
+    if elsewhere:
+        error = AnotherLabUp(
+            f"a lab of another LAB_HOME is up on this host: {', '.join(elsewhere)}.",
+            next_step="set LAB_HOME to that folder and remove it first: `./lab destroy --yes`.",
+        )
+        return _fault("other labs", error)
     others = cleanup.running_labs() - {lab.name}
     bridge = naming.bridge(lab.name)
     used = [link for link in network.bridges("lab-") if link != bridge and network.ports(link)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import naming, paths
-from infra.hosts import cgroups, network
+from infra.hosts import cgroups, network, nspawn
 from infra.hosts.commands import run
 
 
@@ -27,10 +27,21 @@ class Leftovers:
 
 
 def _machines(lab: str) -> list[str]:
+    """Machines of the lab that have files or a cgroup, those of another LAB_HOME left out."""
     home = paths.Home(lab).machines
     with_files = {folder.name for folder in home.iterdir()} if home.is_dir() else set()
-    with_cgroup = {name for name in cgroups.machines() if name.startswith(f"{lab}-")}
-    return sorted(with_files | with_cgroup)
+    with_cgroup = {name for name in cgroups.machines() if _owner(name, _labs() | {lab}) == lab}
+    return sorted((with_files | with_cgroup) - nspawn.foreign().keys())
+
+
+def _labs() -> set[str]:
+    """Names of all labs below LAB_HOME."""
+    return {folder.name for folder in paths.data().iterdir()} if paths.data().is_dir() else set()
+
+
+def _owner(machine: str, labs: set[str]) -> str:
+    """The lab that a machine is of: `one-two-worker` is of `one-two` where there is such a lab."""
+    return max((lab for lab in labs if machine.startswith(f"{lab}-")), key=len, default="")
 
 
 def _mounts(lab: str) -> list[str]:
@@ -40,10 +51,15 @@ def _mounts(lab: str) -> list[str]:
     return sorted((point for point in points if point.startswith(prefix)), reverse=True)
 
 
+def _bridge(lab: str) -> str:
+    """Name of the lab's bridge; empty where it carries machines of another LAB_HOME."""
+    theirs = any(name.startswith(f"{lab}-") for name in nspawn.foreign())
+    return "" if theirs else naming.bridge(lab)
+
+
 def find(lab: str) -> Leftovers:
     """Everything of the lab on this host, whether it is up or left over."""
     machines = _machines(lab)
-    bridge = naming.bridge(lab)
     files = [str(paths.Home(lab).root)] if paths.Home(lab).root.exists() else []
     return Leftovers(
         processes=tuple(sorted({pid for name in machines for pid in cgroups.processes(name)})),
@@ -51,7 +67,7 @@ def find(lab: str) -> Leftovers:
         cgroups=tuple(
             str(folder) for name in machines for folder in cgroups.folders(name) if folder.is_dir()
         ),
-        links=tuple(link for link in network.links() if link == bridge),
+        links=tuple(link for link in network.links() if link == _bridge(lab)),
         files=tuple(files),
     )
 
@@ -66,7 +82,8 @@ def sweep(lab: str) -> Leftovers:
             run(["umount", point])
     for machine in _machines(lab):
         cgroups.remove(machine)
-    network.remove_bridge(naming.bridge(lab))
+    if bridge := _bridge(lab):
+        network.remove_bridge(bridge)
     if paths.Home(lab).root.exists():
         shutil.rmtree(paths.Home(lab).root)
     return find(lab)
@@ -74,6 +91,11 @@ def sweep(lab: str) -> Leftovers:
 
 def running_labs() -> set[str]:
     """Names of labs whose machines run on this host."""
-    known = {folder.name for folder in paths.data().iterdir()} if paths.data().is_dir() else set()
     running = {name for name in cgroups.machines() if cgroups.processes(name)}
-    return {lab for lab in known if any(name.startswith(f"{lab}-") for name in running)}
+    owners = {_owner(name, _labs()) for name in running - nspawn.foreign().keys()}
+    return owners - {""}
+
+
+def elsewhere() -> list[str]:
+    """Roots of machines that run on this host for a lab of another LAB_HOME."""
+    return sorted(map(str, nspawn.foreign().values()))

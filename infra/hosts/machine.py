@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from infra import naming, paths
-from infra.errors import MachineFailed
+from infra.errors import AnotherLabUp, MachineFailed
 from infra.hosts import base_image, keys, network, nspawn, ssh
 
 
@@ -66,11 +66,13 @@ def create(args: MachineArgs, *, timeout: float = 90) -> MachineState:
     have been stored in a machine that no state knows.
 
     Raises:
+        AnotherLabUp: a machine of this name runs for a lab of another LAB_HOME.
         ToolMissing: there is no base image, and no archive to unpack it from.
         MachineFailed: a program of the host failed.
         AddressTaken: the host uses the lab's network elsewhere.
         MachineUnreachable: SSH did not answer within `timeout` seconds.
     """
+    _refuse_foreign(args)
     base_image.ensure()
     home, container = paths.Home(args.lab), args.container
     nspawn.remove(container)
@@ -87,13 +89,24 @@ def create(args: MachineArgs, *, timeout: float = 90) -> MachineState:
     return state
 
 
+def _refuse_foreign(args: MachineArgs) -> None:
+    root = nspawn.foreign().get(args.hostname)
+    if root is not None:
+        raise AnotherLabUp(
+            f"machine {args.hostname} runs for a lab of another LAB_HOME ({root}).",
+            next_step="set LAB_HOME to that folder and remove it first: `./lab destroy --yes`.",
+        )
+
+
 def start(args: MachineArgs, *, timeout: float = 90) -> MachineState:
     """Boots a machine whose files are there (after a reboot of the host, say).
 
     Raises:
+        AnotherLabUp: a machine of this name runs for a lab of another LAB_HOME.
         MachineFailed: its files are not there.
         MachineUnreachable: SSH did not answer within `timeout` seconds.
     """
+    _refuse_foreign(args)
     found = read(args)
     if found is None:
         raise MachineFailed(
@@ -121,7 +134,12 @@ def read(args: MachineArgs) -> MachineState | None:
 
 
 def delete(args: MachineArgs) -> None:
-    """Removes the machine and, with the last one, the bridge. Gone already is fine."""
+    """Removes the machine and, with the last one, the bridge. Gone already is fine.
+
+    Raises:
+        AnotherLabUp: a machine of this name runs for a lab of another LAB_HOME.
+    """
+    _refuse_foreign(args)
     nspawn.remove(args.container)
     home = paths.Home(args.lab)
     with _lab_lock(home):
@@ -130,7 +148,11 @@ def delete(args: MachineArgs) -> None:
 
 
 def reboot(args: MachineArgs, *, timeout: float = 90) -> None:
-    """Power-cycles the machine: everything in it is killed, then it boots again."""
+    """Power-cycles the machine: everything in it is killed, then it boots again.
+
+    Raises as `start` does.
+    """
+    _refuse_foreign(args)
     nspawn.stop(args.container)
     start(args, timeout=timeout)
 

@@ -19,6 +19,9 @@ from infra.hosts.commands import run
 
 #: Folders that cannot be on an overlay (overlay on overlay fails) or that must be fast.
 PLAIN_FOLDERS = ("/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
+MOUNTS = Path("/proc/self/mountinfo")
+#: By it a machine's root is known among the mounts.
+_SOURCE = "lab-"
 #: Where a machine finds the lab's cache, read-only.
 ARTIFACTS = Path("/var/cache/ai-lab")
 
@@ -135,7 +138,8 @@ def mount_root(container: Container) -> None:
             next_step="`./lab destroy --yes`, then `./lab up`: it makes the machine anew.",
         )
     layers = f"lowerdir={base},upperdir={folder}/upper,workdir={folder}/work"
-    run(["mount", "-t", "overlay", "-o", layers, f"lab-{container.hostname}", container.root])
+    source = f"{_SOURCE}{container.hostname}"
+    run(["mount", "-t", "overlay", "-o", layers, source, container.root])
 
 
 def unmount_root(container: Container) -> None:
@@ -191,7 +195,24 @@ def start(container: Container) -> None:
 
 
 def is_running(container: Container) -> bool:
-    return bool(cgroups.processes(container.hostname))
+    return bool(cgroups.processes(container.hostname)) and container.hostname not in foreign()
+
+
+def foreign() -> dict[str, Path]:
+    """Machines on this host that are of another LAB_HOME: their root, by host name.
+
+    Cgroups and links have the host's name only, so what is called alike must not be taken for
+    ours, and least of all be killed.
+    """
+    found = {}
+    for line in MOUNTS.read_text().splitlines():
+        fields = line.split()
+        point = Path(fields[4])
+        kind, source = fields[fields.index("-") + 1 :][:2]
+        machine = kind == "overlay" and source.startswith(_SOURCE)
+        if machine and not point.is_relative_to(paths.data()):
+            found[source.removeprefix(_SOURCE)] = point
+    return found
 
 
 def stop(container: Container) -> None:

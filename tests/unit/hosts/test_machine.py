@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -9,22 +10,40 @@ import socket
 import stat
 import tarfile
 import threading
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
 from infra import paths, toolchain
-from infra.errors import ImageBuildFailed, MachineFailed, MachineUnreachable, ToolMissing
+from infra.errors import (
+    AnotherLabUp,
+    ImageBuildFailed,
+    MachineFailed,
+    MachineUnreachable,
+    ToolMissing,
+)
 from infra.hosts import base_image, cgroups, cleanup, commands, keys, machine, network, nspawn, ssh
 
 NETWORK = IPv4Network("10.71.0.0/24")
+
+
+def mounted(home: Path, *machines: str) -> None:
+    """Lets the kernel tell of machines of the lab home, as they are mounted."""
+    lines = ["21 1 0:4 / /proc rw shared:12 - proc proc rw"]
+    for number, name in enumerate(machines):
+        root = home / name.split("-")[0] / "machines" / name / "root"
+        lines.append(f"{number} 27 0:4{number} / {root} rw - overlay lab-{name} rw,lowerdir=/x")
+    nspawn.MOUNTS.write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(nspawn, "MOUNTS", tmp_path / "mountinfo")
+    mounted(tmp_path / "home")
 
 
 @pytest.fixture
@@ -102,6 +121,40 @@ def test_no_base_image_is_a_clear_error(
 ) -> None:
     with pytest.raises(ToolMissing, match="machine-base"):
         machine.create(args)
+
+
+def test_a_lab_whose_name_begins_like_anothers_is_left_alone(
+    args: machine.MachineArgs, host: Host
+) -> None:
+    other = dataclasses.replace(args, lab="t-two")
+    machine.create(other)
+    assert not cleanup.find("t")
+    assert cleanup.running_labs() == {"t-two"}
+    machine.create(args)
+    assert cleanup.running_labs() == {"t", "t-two"}
+    cleanup.sweep("t")
+    assert host.running == {"t-two-worker"}
+
+
+@pytest.mark.parametrize("touch", [machine.create, machine.start, machine.delete, machine.reboot])
+def test_a_machine_of_another_home_is_never_touched(
+    touch: Callable[[machine.MachineArgs], object],
+    args: machine.MachineArgs,
+    host: Host,
+    tmp_path: Path,
+) -> None:
+    machine.create(args)
+    mounted(tmp_path / "another-home", "t-worker")
+    with pytest.raises(AnotherLabUp, match="another-home/t/machines/t-worker"):
+        touch(args)
+    assert host.running == {"t-worker"}
+    assert cleanup.elsewhere() == [str(tmp_path / "another-home/t/machines/t-worker/root")]
+    assert cleanup.running_labs() == set()
+    cleanup.sweep("t")
+    assert host.running == {"t-worker"}
+    assert host.bridges == {"lab-t"}
+    mounted(tmp_path / "home", "t-worker")
+    assert cleanup.elsewhere() == []
 
 
 def test_sweep_finds_and_removes_everything(args: machine.MachineArgs, host: Host) -> None:

@@ -44,6 +44,7 @@ def fit_host(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
     monkeypatch.setattr(preflight, "INOTIFY_INSTANCES", 0)
     monkeypatch.setattr(toolchain, "missing", lambda: [], raising=False)
     monkeypatch.setattr(cleanup, "running_labs", set[str])
+    monkeypatch.setattr(cleanup, "elsewhere", list[str])
     monkeypatch.setattr(network, "bridges", lambda _: [])
     monkeypatch.setattr(network, "taken", lambda *_, **__: [])
 
@@ -96,6 +97,7 @@ FAULTS: list[tuple[str, Spoil, type[LabError], str]] = [
     ("go", old_go, HostUnfit, "there is Go 1.19.8"),
     ("go", no_go, HostUnfit, "there is no Go"),
     ("other labs", patched(cleanup, "running_labs", lambda: {"other"}), AnotherLabUp, "other"),
+    ("other labs", patched(cleanup, "elsewhere", lambda: ["/x/root"]), AnotherLabUp, "/x/root"),
     ("other labs", another_lab_by_its_bridge, AnotherLabUp, "lab-other"),
     (
         "addresses",
