@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -31,6 +32,8 @@ class ClusterArgs:
     spec: AzureCluster
     ranges: AzureNetwork
     network: Network
+    #: Ids of the networks that know the API server's name, by a word for each.
+    networks: Mapping[str, pulumi.Input[str]]
     registry: ImageRegistry
     disk_key: CustomerKey
     etcd_vault: KeyVault
@@ -88,7 +91,7 @@ class ManagedCluster(pulumi.ComponentResource):
         args, place, spec = self._args, self._place, self._args.spec
         own = identity(place, "cluster", parent=self)
         kubelet = identity(place, "kubelet", parent=self)
-        names = zone(place, f"privatelink.{place.location}.azmk8s.io", args.network.id, parent=self)
+        names = zone(place, f"privatelink.{place.location}.azmk8s.io", args.networks, parent=self)
         etcd = args.etcd_vault.keys["etcd"]
         ready = self._rights(own, kubelet, disks.id, names.id)
         first = self._first

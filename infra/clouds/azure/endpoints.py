@@ -5,7 +5,7 @@ Names of zones: https://learn.microsoft.com/azure/private-link/private-endpoint-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -41,10 +41,12 @@ _SERVICES = (BLOB, KEY_VAULT, REGISTRY, POSTGRESQL, MONITOR)
 
 @dataclass(frozen=True, slots=True)
 class EndpointsArgs:
-    """`network` and `subnet` are ids; endpoints lie in the subnet."""
+    """`networks` are ids of those that know the names, by a word for each (`own`, `hub`); `subnet`
+    is the id of the one that the endpoints lie in.
+    """
 
     place: Place
-    network: pulumi.Input[str]
+    networks: Mapping[str, pulumi.Input[str]]
     subnet: pulumi.Input[str]
 
 
@@ -55,7 +57,7 @@ class Endpoints(pulumi.ComponentResource):
         super().__init__("ailab:azure:Endpoints", args.place.name, {}, opts)
         self._args = args
         names = sorted({zone for service in _SERVICES for zone in service.zones})
-        self._zones = {name: zone(args.place, name, args.network, parent=self) for name in names}
+        self._zones = {name: zone(args.place, name, args.networks, parent=self) for name in names}
         self.register_outputs({})
 
     def to(
@@ -99,9 +101,13 @@ class Endpoints(pulumi.ComponentResource):
 
 
 def zone(
-    place: Place, name: str, of: pulumi.Input[str], *, parent: pulumi.Resource
+    place: Place,
+    name: str,
+    networks: Mapping[str, pulumi.Input[str]],
+    *,
+    parent: pulumi.Resource,
 ) -> privatedns.PrivateZone:
-    """A private DNS zone that the network `of` (its id) asks, and nobody else."""
+    """A private DNS zone that these networks (ids by a word for each) ask, and nobody else."""
     made = privatedns.PrivateZone(
         place.named(name),
         private_zone_name=name,
@@ -110,15 +116,16 @@ def zone(
         tags=place.tags,
         opts=pulumi.ResourceOptions(parent=parent),
     )
-    privatedns.VirtualNetworkLink(
-        place.named(name),
-        virtual_network_link_name=place.name,
-        private_zone_name=made.name,
-        resource_group_name=place.group,
-        location="global",
-        registration_enabled=False,
-        virtual_network=privatedns.SubResourceArgs(id=of),
-        tags=place.tags,
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    for word, id_ in networks.items():
+        privatedns.VirtualNetworkLink(
+            place.named(f"{word}-{name}"),
+            virtual_network_link_name=f"{place.name}-{word}",
+            private_zone_name=made.name,
+            resource_group_name=place.group,
+            location="global",
+            registration_enabled=False,
+            virtual_network=privatedns.SubResourceArgs(id=id_),
+            tags=place.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
     return made

@@ -86,11 +86,15 @@ class AzureGround(pulumi.ComponentResource):
                 site.administration,
                 args.neighbours,
                 site.network.gateway_address if args.gateway else None,
+                site.hub,
             ),
             opts=self._own,
         )
+        networks: dict[str, pulumi.Input[str]] = {"own": self.network.id}
+        if site.hub is not None:
+            networks["hub"] = site.hub
         self.endpoints = Endpoints(
-            EndpointsArgs(self.place, self.network.id, self.network.endpoints), opts=self._own
+            EndpointsArgs(self.place, networks, self.network.endpoints), opts=self._own
         )
         keys = self._vault_of_keys("keys", [Purpose(name) for name in _PURPOSES])
         etcd = self._vault_of_keys("etcd", [Purpose("etcd", ENCRYPT, rotates=False)])
@@ -111,6 +115,7 @@ class AzureGround(pulumi.ComponentResource):
                 spec=site.cluster,
                 ranges=site.network,
                 network=self.network,
+                networks=networks,
                 registry=registry,
                 disk_key=keys.keys["disks"],
                 etcd_vault=etcd,

@@ -30,6 +30,8 @@ class NetworkArgs:
     neighbours: Sequence[IPv4Network] = ()
     #: Behind which the neighbours are found.
     gateway: IPv4Address | None = None
+    #: Id of the institution's network by which engineers come.
+    hub: str | None = None
 
 
 class Network(pulumi.ComponentResource):
@@ -63,6 +65,8 @@ class Network(pulumi.ComponentResource):
             opts=self._own,
         )
         self.id, self.name = made.id, made.name
+        if args.hub is not None:
+            self._join(args.hub)
         nowhere = self._routes()
         ranges, engineers = args.ranges, args.administration
         self.nodes = self._subnet(
@@ -81,6 +85,21 @@ class Network(pulumi.ComponentResource):
             delegated_to=_DELEGATED_TO_AKS,
         )
         self.register_outputs({})
+
+    def _join(self, hub: str) -> None:
+        """Joins the institution's network and uses its VPN. Nothing is passed on for it."""
+        network.VirtualNetworkPeering(
+            self._place.named("hub"),
+            virtual_network_peering_name="hub",
+            virtual_network_name=self.name,
+            resource_group_name=self._place.group,
+            remote_virtual_network=network.SubResourceArgs(id=hub),
+            use_remote_gateways=True,
+            allow_gateway_transit=False,
+            allow_virtual_network_access=True,
+            allow_forwarded_traffic=True,
+            opts=self._own,
+        )
 
     def _routes(self) -> network.RouteTable:
         """What no subnet and no gateway claims goes nowhere."""

@@ -16,7 +16,7 @@ from infra.clouds.azure.access import identity
 from infra.clouds.azure.keys import CustomerKey
 from infra.clouds.azure.place import Place
 from infra.clouds.azure.sdk import compute, managedidentity, network
-from infra.config.grounds.azure import AzureVaultMachines
+from infra.config.grounds.azure import AzureImage, AzureVaultMachines
 from infra.contracts import Machine
 
 PORT = 8200
@@ -177,12 +177,7 @@ class VaultMachines(pulumi.ComponentResource):
                 ),
             ),
             storage_profile=compute.StorageProfileArgs(
-                image_reference=compute.ImageReferenceArgs(
-                    publisher=spec.image.publisher,
-                    offer=spec.image.offer,
-                    sku=spec.image.sku,
-                    version=spec.image.version,
-                ),
+                image_reference=image_reference(spec.image),
                 os_disk=compute.OSDiskArgs(
                     name=name,
                     create_option="FromImage",
@@ -251,3 +246,12 @@ class VaultMachines(pulumi.ComponentResource):
                 ),
             ),
         )
+
+
+def image_reference(image: AzureImage) -> compute.ImageReferenceArgs:
+    """Azure's words for an image."""
+    if image.gallery_version is not None:
+        return compute.ImageReferenceArgs(id=image.gallery_version)
+    return compute.ImageReferenceArgs(
+        publisher=image.publisher, offer=image.offer, sku=image.sku, version=image.version
+    )

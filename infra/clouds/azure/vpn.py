@@ -17,6 +17,7 @@ from infra import contracts
 from infra.clouds.azure.network import Network
 from infra.clouds.azure.place import Place
 from infra.clouds.azure.sdk import compute, network
+from infra.clouds.azure.vault import image_reference
 from infra.config.grounds.azure import AzureSite
 from infra.config.ssh import expanded
 from infra.hosts.gateway import Flow, GatewayArgs
@@ -206,12 +207,7 @@ class VpnGateway(pulumi.ComponentResource):
                 ),
             ),
             storage_profile=compute.StorageProfileArgs(
-                image_reference=compute.ImageReferenceArgs(
-                    publisher=spec.image.publisher,
-                    offer=spec.image.offer,
-                    sku=spec.image.sku,
-                    version=spec.image.version,
-                ),
+                image_reference=image_reference(spec.image),
                 os_disk=compute.OSDiskArgs(
                     name=self._name,
                     create_option="FromImage",

@@ -173,13 +173,29 @@ class AzureCluster(Model):
 
 
 class AzureImage(Model):
-    """A marketplace image by its exact version: the same configuration makes the same machine."""
+    """An image by its exact version: the same configuration makes the same machine.
+
+    Either one of the marketplace (`version`), or one of the institution's own in a gallery. The
+    machines have no way to Debian's packages, so what the roles need has to be in the image.
+    """
 
     publisher: str = Field(default="Debian", pattern=r"^[A-Za-z0-9._-]+$")
     offer: str = Field(default="debian-12", pattern=r"^[A-Za-z0-9._-]+$")
     #: Of the second generation, for secure boot
     sku: str = Field(default="12-gen2", pattern=r"^[A-Za-z0-9._-]*gen2[A-Za-z0-9._-]*$")
-    version: str = Field(pattern=r"^[0-9]+(\.[0-9]+)+$")
+    version: str | None = Field(default=None, pattern=r"^[0-9]+(\.[0-9]+)+$")
+    #: Azure's id of an image version in a compute gallery
+    gallery_version: str | None = Field(
+        default=None,
+        pattern=r"^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.Compute"
+        r"/galleries/[^/]+/images/[^/]+/versions/[0-9]+(\.[0-9]+){2}$",
+    )
+
+    @model_validator(mode="after")
+    def _one_image(self) -> Self:
+        if (self.version is None) == (self.gallery_version is None):
+            raise ValueError("either version or gallery_version is needed, and not both")
+        return self
 
 
 class AzureVaultMachines(Model):
@@ -252,6 +268,13 @@ class AzureSite(CloudSite):
     network: AzureNetwork = AzureNetwork()
     #: From where engineers come (VPN); they reach the API server and Vault's machines
     administration: tuple[IPv4Network, ...] = Field(min_length=1)
+    #: Azure's id of the institution's network with the VPN; it is joined to the lab's. Its owner
+    #: makes the other half
+    hub: str | None = Field(
+        default=None,
+        pattern=r"^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.Network"
+        r"/virtualNetworks/[^/]+$",
+    )
     cluster: AzureCluster
     vault_machines: AzureVaultMachines
     database: AzureDatabase

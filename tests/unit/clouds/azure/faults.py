@@ -210,6 +210,7 @@ _UNTAGGED = {
     "PrivateLinkScopedResource",
     "Subnet",
     "SubscriptionDiagnosticSetting",
+    "VirtualNetworkPeering",
 }
 _WIDE = re.compile(
     r"^/subscriptions/[^/]+(/resourceGroups/[^/]+)?$|^/?$|^/providers/.*/managementGroups/"
@@ -371,6 +372,19 @@ def nothing_has_a_public_address(deployment: Deployment, _: AzureLab) -> Faults:
     for name, pool in pools(deployment):
         if pool.get("enableNodePublicIP") is not False or "nodePublicIPPrefixID" in pool:
             yield f"pool {name}: its nodes have public addresses"
+
+
+@rule
+def only_the_institutions_network_is_joined(deployment: Deployment, lab: AzureLab) -> Faults:
+    for one in deployment.of_type("azure-native:network:VirtualNetworkPeering"):
+        if value(one.inputs, "remoteVirtualNetwork.id") != lab.hub:
+            yield f"{label(one)}: it joins another network"
+        if one.inputs.get("allowGatewayTransit") is not False:
+            yield f"{label(one)}: others come through the lab"
+    known = {id_of(one) for one in deployment.of_type(NETWORK)} | {lab.hub}
+    for one in deployment.of_type("azure-native:privatedns:VirtualNetworkLink"):
+        if value(one.inputs, "virtualNetwork.id") not in known:
+            yield f"{label(one)}: another network knows the lab's names"
 
 
 @rule
@@ -574,9 +588,11 @@ def data_outlives_the_program(deployment: Deployment, _: AzureLab) -> Faults:
 @rule
 def services_are_reached_privately(deployment: Deployment, _: AzureLab) -> Faults:
     zones = {id_of(one): one for one in deployment.of_type("azure-native:privatedns:PrivateZone")}
+    own = {id_of(one) for one in deployment.of_type(NETWORK)}
     linked = {
         one.inputs["privateZoneName"]
         for one in deployment.of_type("azure-native:privatedns:VirtualNetworkLink")
+        if value(one.inputs, "virtualNetwork.id") in own
     }
     named = {
         one.inputs["privateEndpointName"]: one

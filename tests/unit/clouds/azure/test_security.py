@@ -275,6 +275,17 @@ MUTANTS: dict[str, dict[str, Mutation]] = {
         "bastion": _ways_out("BastionHost"),
         "firewall": _ways_out("AzureFirewall"),
     },
+    "only_the_institutions_network_is_joined": {
+        "another-network": _set(
+            "azure-native:network:VirtualNetworkPeering", "remoteVirtualNetwork.id", "/other"
+        ),
+        "others-come-through": _set(
+            "azure-native:network:VirtualNetworkPeering", "allowGatewayTransit", True
+        ),
+        "another-knows-names": _set(
+            "azure-native:privatedns:VirtualNetworkLink", "virtualNetwork.id", "/other"
+        ),
+    },
     "every_subnet_is_closed": {
         "no-rules": _set(SUBNET, "networkSecurityGroup", None),
         "no-routes": _set(SUBNET, "routeTable", None, "-nodes"),
@@ -363,7 +374,9 @@ MUTANTS: dict[str, dict[str, Mutation]] = {
     },
     "services_are_reached_privately": {
         "no-name": _drop("azure-native:network:PrivateDnsZoneGroup", "-registry"),
-        "unlinked": _drop("azure-native:privatedns:VirtualNetworkLink", "-privatelink.azurecr.io"),
+        "unlinked": _drop(
+            "azure-native:privatedns:VirtualNetworkLink", "-own-privatelink.azurecr.io"
+        ),
     },
     "transport_to_the_database_is_encrypted": {
         f"{parameter}-is-{new}": _set(
