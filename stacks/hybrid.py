@@ -45,7 +45,9 @@ def compose(lab: HybridLab) -> None:
     drawings = {member.name: _drawings(lab, member, version) for member in lab.ordered}
 
     home, primary = lab.home, lab.ordered[0]
-    delivery = given.delivery_of(home, toolchain.artifacts(planned=pulumi.runtime.is_dry_run()), version)
+    delivery = given.delivery_of(
+        home, toolchain.artifacts(planned=pulumi.runtime.is_dry_run()), version
+    )
     ground = OnPremGround(
         home, delivery=delivery, variables={"base_vault_sources": _texts(_callers(lab))}
     )
