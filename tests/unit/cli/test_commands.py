@@ -34,7 +34,8 @@ def test_shared_options_may_stand_first(words: list[str], hoisted: list[str]) ->
     assert main.hoist(words) == hoisted
 
 
-COMMANDS = ["init", "up", "cost", "preview", "destroy", "status", "verify", "env", "kubeconfig", "doctor"]
+COMMANDS = ["init", "up", "cost", "preview", "destroy", "status", "verify", "env", "kubeconfig"]
+COMMANDS += ["doctor"]
 COMMANDS += ["bench up", "test", "machines list", "machines reboot", "machines ssh-command"]
 COMMANDS += ["machines console-log", "toolchain"]
 
