@@ -76,7 +76,7 @@ def _fault(check: str, error: LabError) -> Finding:
 
 def examine(stack: str) -> list[Finding]:
     """All findings about this host for one stack, the ones that explain others first."""
-    findings = [root(), *_packages()]
+    findings = [root(), _folders(), *_packages()]
     try:
         lab = config.load_local(stack)
     except LabError as error:
@@ -112,6 +112,22 @@ def root() -> Finding:
         next_step="run the same command with sudo, or in a root shell.",
     )
     return _fault("root", error)
+
+
+def _folders() -> Finding:
+    """Whether the lab's folders have names that mounts, binds and search paths can carry."""
+    odd = [
+        str(folder)
+        for folder in (paths.data(), paths.cache())
+        if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(folder))
+    ]
+    if not odd:
+        return Finding("folders", f"{paths.data()} and {paths.cache()}")
+    error = HostUnfit(
+        f"{', '.join(odd)} has characters that mean something else in mounts and search paths.",
+        next_step="set LAB_HOME and LAB_CACHE to folders of letters, digits and ._+@- only.",
+    )
+    return _fault("folders", error)
 
 
 def debian_packages() -> list[str]:

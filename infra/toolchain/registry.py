@@ -27,13 +27,21 @@ class _Unavailable(Exception):
 
 
 class _Token(httpx.Auth):
-    """Answers a registry's challenge: Basic at once, Bearer by asking for a token."""
+    """Answers a registry's challenge: Basic at once, Bearer by asking for a token.
 
-    def __init__(self, basic: str | None) -> None:
+    Credentials go to the registry and, over TLS, to where it says that tokens are given: never to
+    another host that a blob is to be sent to, and never over a network in plain.
+    """
+
+    def __init__(self, address: str, basic: str | None) -> None:
+        self._address = address
         self._basic = basic
         self._header: str | None = f"Basic {basic}" if basic else None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if request.url.netloc.decode() != self._address:
+            yield request
+            return
         if self._header:
             request.headers["Authorization"] = self._header
         response = yield request
@@ -42,8 +50,9 @@ class _Token(httpx.Auth):
             return
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         parameters = {key: fields[key] for key in ("service", "scope") if key in fields}
-        wanted = httpx.Request("GET", fields.get("realm", ""), params=parameters)
-        if self._basic:
+        realm = httpx.URL(fields.get("realm", ""))
+        wanted = httpx.Request("GET", realm, params=parameters)
+        if self._basic and (realm.scheme == "https" or realm.host in _PLAIN_HOSTS):
             wanted.headers["Authorization"] = f"Basic {self._basic}"
         answer = yield wanted
         answer.read()
@@ -106,7 +115,7 @@ def push(archive: Path, registry: str) -> list[str]:
         Reader(archive) as reader,
         httpx.Client(
             base_url=f"{scheme}://{address}/v2/",
-            auth=_Token(credentials(address)),
+            auth=_Token(address, credentials(address)),
             timeout=httpx.Timeout(60),
             follow_redirects=True,
         ) as client,

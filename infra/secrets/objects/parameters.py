@@ -18,10 +18,16 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: Settings that carry a secret, which has no place in a program or in state.
 _SECRET = frozenset(
     {
+        "api_token",
         "bindpass",
         "client_secret",
+        "client_tls_key",
+        "credentials",
+        "keytab",
         "oidc_client_secret",
         "password",
+        "private_key",
+        "secret",
         "secret_key",
         "token_reviewer_jwt",
     }

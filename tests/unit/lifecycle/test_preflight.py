@@ -62,6 +62,10 @@ def patched(target: Any, name: str, value: Any) -> Spoil:
     return lambda monkeypatch: monkeypatch.setattr(target, name, value)
 
 
+def odd_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_HOME", "/srv/my labs")
+
+
 def too_little_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")._replace(free=preflight.GIB)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
@@ -91,6 +95,7 @@ FAULTS: list[tuple[str, Spoil, type[LabError], str]] = [
     ("root", patched(os, "geteuid", lambda: 1000), NotRoot, "root"),
     ("packages", patched(subprocess, "run", shown("installed gcc\n")), MissingPackage, "mmdeb"),
     ("packages", patched(shutil, "which", lambda _: None), HostUnfit, "Debian"),
+    ("folders", odd_folder, HostUnfit, "my labs"),
     ("disk", too_little_disk, NoSpace, "GiB free"),
     ("memory", patched(preflight, "LAB_MEMORY", 2**60), NoSpace, "GiB of memory"),
     ("kernel", no_filesystem, HostUnfit, "nosuchfs"),

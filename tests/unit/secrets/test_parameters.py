@@ -97,6 +97,7 @@ def test_a_setting_that_nobody_declared_shows_once_it_strays(baseline: dict[str,
     assert in_terms_of({"a": 1}, live, baseline) == {"a": 1, "cidrs": ["1.2.3.4"]}
 
 
-def test_a_secret_setting_is_refused() -> None:
-    with pytest.raises(ValidationError, match="oidc_client_secret takes a secret"):
-        TypeAdapter(Parameters).validate_python({"oidc_client_secret": "x", "a": 1})
+@pytest.mark.parametrize("name", ["oidc_client_secret", "api_token", "credentials", "secret"])
+def test_a_secret_setting_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} takes a secret"):
+        TypeAdapter(Parameters).validate_python({name: "x", "a": 1})

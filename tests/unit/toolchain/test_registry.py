@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from infra import toolchain
@@ -199,6 +200,29 @@ def test_credentials_of_docker_login(
     assert len(registry.push(images, server.address)) == 2
     # A token is asked for once and kept.
     assert server.tokens == (1 if challenge == "bearer" else 0)
+
+
+def test_credentials_go_nowhere_else() -> None:
+    token = registry._Token("reg.example:5000", "c2VjcmV0")
+    elsewhere = httpx.Request("PUT", "https://storage.example/blob?signed=1")
+    assert "Authorization" not in next(token.auth_flow(elsewhere)).headers
+    own = httpx.Request("GET", "https://reg.example:5000/v2/")
+    assert next(token.auth_flow(own)).headers["Authorization"] == "Basic c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    ("realm", "told"),
+    [("https://auth.example/token", True), ("http://auth.example/token", False)],
+)
+def test_credentials_are_sent_to_a_token_service_over_tls_only(realm: str, told: bool) -> None:
+    flow = registry._Token("reg.example", "c2VjcmV0").auth_flow(
+        httpx.Request("GET", "https://reg.example/v2/")
+    )
+    next(flow)
+    challenge = {"WWW-Authenticate": f'Bearer realm="{realm}",service="reg"'}
+    asked = flow.send(httpx.Response(401, headers=challenge))
+    assert asked.url.host == "auth.example"
+    assert ("Authorization" in asked.headers) is told
 
 
 @pytest.mark.parametrize("challenge", ["bearer", "basic"])
