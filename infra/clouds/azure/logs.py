@@ -50,7 +50,11 @@ class Logs(pulumi.ComponentResource):
                 disable_local_auth=True, enable_log_access_using_only_resource_permissions=True
             ),
             tags={**place.tags, **{key: text for key, text in reason.items() if text}},
-            opts=kept(self),
+            opts=pulumi.ResourceOptions.merge(
+                # What a cluster carries is paid for with it; Azure calls that another SKU.
+                kept(self),
+                pulumi.ResourceOptions(ignore_changes=["sku"] if cluster else None),
+            ),
         )
         self.workspace = made.id
         if cluster is not None:

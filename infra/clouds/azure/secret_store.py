@@ -20,6 +20,12 @@ from infra.provider import sdk
 from infra.secrets.store import VaultBaseline
 
 
+#: Hyper-V's clock in a machine, and from where Azure's load balancers look after it
+#: (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
+_CLOCK = "/dev/ptp_hyperv"
+_PROBES = "168.63.129.16/32"
+
+
 @dataclass(frozen=True, slots=True)
 class AzureVaultArgs:
     """`lab` names the folder of the lab's credentials; `logs` is that of the playbooks' logs, on
@@ -101,7 +107,12 @@ def _hosts(args: AzureVaultArgs, ground: AzureGround, machines: VaultMachines) -
         vault=str(machines.address),
         registry=ground.registry,
         variables={
+            # No time server can be reached; the host's own clock is a device.
+            "base_time_servers": [],
+            "base_clock_devices": [_CLOCK],
             "base_administration_sources": administration,
+            # Pods come with the addresses of their nodes, the load balancer to see who leads.
+            "base_vault_sources": [str(site.network.nodes), _PROBES],
             "vault_server_client_ranges": [*administration, "127.0.0.1/32"],
         },
     )

@@ -123,6 +123,19 @@ def test_only_engineers_administer_vault(made: Deployment) -> None:
     ]
 
 
+def test_vault_is_used_by_nodes_and_found_by_the_load_balancer(
+    made: Deployment, lab: AzureLab
+) -> None:
+    variables = made.named("base", PLAYBOOK).inputs["variables"]
+    assert variables["base_vault_sources"] == [str(lab.network.nodes), "168.63.129.16/32"]
+
+
+def test_machines_take_the_time_from_their_host(made: Deployment) -> None:
+    variables = made.named("base", PLAYBOOK).inputs["variables"]
+    assert variables["base_time_servers"] == []
+    assert variables["base_clock_devices"] == ["/dev/ptp_hyperv"]
+
+
 def test_workloads_log_in_with_the_keys_that_the_cluster_signs_with(made: Deployment) -> None:
     login = made.named("jwt", VAULT_ROLE).inputs["config"]
     assert login["jwt_validation_pubkeys"] == [SIGNING_KEY]
