@@ -11,7 +11,7 @@ import mmap
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,16 +58,10 @@ class Proof:
 
 
 @pytest.fixture(scope="module")
-def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
+def proof(report: Callable[[str], None]) -> Iterator[Proof]:
     """The machines after their first playbooks, not rebooted yet."""
     for program in ("qemu-system-x86_64", "qemu-img", "mke2fs", "mmdebstrap"):
         assert shutil.which(program), f"{program} is not installed; `./lab test --long` asks for it"
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert terminal is not None, "pytest runs without its terminal"
-
-    def report(line: str) -> None:
-        terminal.write(f"{line}\n", flush=True)
-
     with running(tuple(GROUPS), report) as group:
         served = group.play("tang", GROUPS).facts["tang"]
         group.variables["disk_encryption_tang"] = [served["tang-one"], served["tang-two"]]

@@ -157,7 +157,14 @@ class Machine:
             self.name,
             "127.0.0.1",
             groups,
-            {"ansible_port": self.port, "lab_address": str(self.address.ip), **variables},
+            {
+                "ansible_port": self.port,
+                # An emulated processor of a busy host starts Python when it can.
+                "ansible_timeout": BOOT,
+                "ansible_ssh_timeout": BOOT,
+                "lab_address": str(self.address.ip),
+                **variables,
+            },
         )
 
     def start(self) -> None:
