@@ -61,7 +61,7 @@ def _vault(target: Target, own: Home) -> dict[str, str]:
 def operation_environment(target: Target) -> dict[str, str]:
     """The whole environment of an operation that we start ourselves."""
     return {
-        **target.inherited(),
+        **_with_bytecode(target.inherited()),
         **variables(target),
         # Makes `--event-log` known to the CLI.
         "PULUMI_DEBUG_COMMANDS": "true",
@@ -69,6 +69,15 @@ def operation_environment(target: Target) -> dict[str, str]:
         # A program that formats an unknown value into a string must fail, not deploy it.
         "PULUMI_ERROR_OUTPUT_STRING": "true",
     }
+
+
+def _with_bytecode(inherited: dict[str, str]) -> dict[str, str]:
+    """Compiling the SDKs of clouds takes longer than a preview: who wants no bytecode beside the
+    sources gets it in the cache.
+    """
+    if inherited.pop("PYTHONDONTWRITEBYTECODE", None) is None:
+        return inherited
+    return {"PYTHONPYCACHEPREFIX": str(paths.cache() / "bytecode"), **inherited}
 
 
 def vault_address(lab: LocalLab) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -101,6 +102,13 @@ def _connection(
         raise KubernetesUnreachable(
             f"{called} turns off the check of the server's certificate.",
             next_step="name the cluster's certificate authority instead.",
+        )
+    host = urlsplit(str(cluster.get("server") or "")).hostname or ""
+    if host.endswith(".invalid"):
+        # No resolver may know such a name (RFC 6761), and asking one may take long.
+        raise KubernetesUnreachable(
+            f"{called} names a server that a preview made up.",
+            next_step="deploy with Pulumi's own provider for the cloud that the cluster lies on.",
         )
     unsupported = sorted(set(user) & {"exec", "auth-provider", "username", "password"})
     if unsupported:

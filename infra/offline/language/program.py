@@ -46,6 +46,14 @@ def _configure(request: language_pb2.RunRequest, engine: str) -> None:
     )
     pulumi.runtime.configure(settings)
     pulumi.runtime.set_all_config(dict(request.config), list(request.configSecretKeys))
+    if not os.environ.get("LAB_DEBUG"):
+        pulumi.log.debug = _unsaid
+
+
+def _unsaid(*_said: object, **_about: object) -> None:
+    """In place of the SDK's debug messages: four for each resource, and the program waits for the
+    engine to take each of them. LAB_DEBUG=1 brings them back.
+    """
 
 
 def _own_frames(error: BaseException, program: str) -> str:

@@ -143,7 +143,7 @@ class Aws:
             }
         return found
 
-    def text(self, made: Made, path: Path) -> str:
+    def text(self, made: Made, path: Path) -> str | None:
         """The ARN, the id or the name where the output is called so; else by its name alone."""
         word = str(path[-1])
         if word in _TEXTS and len(path) == 1:

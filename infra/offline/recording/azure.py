@@ -103,7 +103,7 @@ class Azure:
             found |= {"keyUri": uri, "keyUriWithVersion": f"{uri}/{made.hex(32, 'version')}"}
         return found
 
-    def text(self, made: Made, path: Path) -> str:
+    def text(self, made: Made, path: Path) -> str | None:
         """Ids of nested objects lie below their resource's own; the rest by its name alone."""
         word = str(path[-1])
         if word == "id":

@@ -86,8 +86,8 @@ class Cloud(Protocol):
     def outputs(self, made: Made) -> Mapping[str, Any]:
         """Outputs that the types cannot tell: of nested objects that the cloud fills in."""
 
-    def text(self, made: Made, path: Path) -> str:
-        """A plausible text for the output at `path`."""
+    def text(self, made: Made, path: Path) -> str | None:
+        """A plausible text for the output at `path`; None if its name says nothing."""
 
 
 def outputs(
@@ -151,7 +151,7 @@ def _invented(  # noqa: PLR0911 - one return per shape
 ) -> Any:
     match shape:
         case Scalar(kind="text"):
-            return shape.allowed[0] if shape.allowed else cloud.text(made, path)
+            return shape.allowed[0] if shape.allowed else _text(made, path, cloud, decided)
         case Scalar(kind="boolean"):
             return False
         case Scalar():
@@ -182,3 +182,12 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         elif old is None:
             found[key] = value
     return found
+
+
+def _text(made: Made, path: Path, cloud: Cloud, decided: bool) -> str:
+    """Some text, the same for the same resource; empty for what the program left to the cloud."""
+    plausible = cloud.text(made, path)
+    if plausible is not None:
+        return plausible
+    word = next((str(part) for part in reversed(path) if isinstance(part, str)), "value")
+    return "" if decided else f"{word}-{made.hex(8, *path)}"

@@ -58,10 +58,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[Made, Path], str]], ...]] =
 )
 
 
-def by_name(made: Made, path: Path) -> str:
-    """A text for the output at `path`: never empty, the same for the same resource."""
+def by_name(made: Made, path: Path) -> str | None:
+    """A text for the output at `path`, if its name tells what kind of text it is."""
     word = next((str(part) for part in reversed(path) if isinstance(part, str)), "value")
     for pattern, make in _RULES:
         if pattern.search(word):
             return make(made, path)
-    return f"{word}-{made.hex(8, *path)}"
+    return None

@@ -129,3 +129,10 @@ def test_the_providers_namespace_wins() -> None:
     text = yaml.safe_dump(document())
     cluster.configure(Settings(kubeconfig=text, namespace="mine"))
     assert cluster.session().default_namespace == "mine"
+
+
+def test_a_server_that_a_preview_made_up_is_not_asked(tmp_path: Path) -> None:
+    content = document(token="t")
+    content["clusters"][0]["cluster"]["server"] = "https://0123.eks.invalid"
+    with pytest.raises(KubernetesUnreachable, match="a preview made up"):
+        kubeconfig.load(write(tmp_path, content))
