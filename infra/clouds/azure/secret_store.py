@@ -19,7 +19,6 @@ from infra.hosts.vault import VaultHosts
 from infra.provider import sdk
 from infra.secrets.store import VaultBaseline
 
-
 #: Hyper-V's clock in a machine, and from where Azure's load balancers look after it
 #: (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
 _CLOCK = "/dev/ptp_hyperv"
