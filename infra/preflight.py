@@ -268,7 +268,7 @@ def _another_lab(lab: LocalLab) -> Finding:
     if elsewhere:
         error = AnotherLabUp(
             f"a lab of another LAB_HOME is up on this host: {', '.join(elsewhere)}.",
-            next_step="set LAB_HOME to that folder and remove it first: `./lab destroy --yes`.",
+            next_step="remove it first: `./lab destroy --yes` with its own LAB_HOME and stack.",
         )
         return _fault("other labs", error)
     others = cleanup.running_labs() - {lab.name}

@@ -7,6 +7,7 @@ never written to.
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from infra.toolchain import machine_base
 #: For whoever builds machines of another kind from the same packages.
 PACKAGES = machine_base.PACKAGES
 _PREFIX = "base-"
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def digest() -> str:
@@ -94,6 +96,8 @@ def unused(machines: Path) -> list[Path]:
         machines: folder of all labs; each machine there has a link `base` to its image.
     """
     used = {link.resolve() for link in machines.glob("*/machines/*/base")} | {location()}
+    # Those of machines that are up for another LAB_HOME.
+    used |= {Path(layer) for layer in re.findall(r"lowerdir=([^,: ]+)", MOUNTS.read_text())}
     return sorted(
         folder for folder in _folder().glob(f"{_PREFIX}*") if folder.is_dir() and folder not in used
     )

@@ -97,5 +97,6 @@ def running_labs() -> set[str]:
 
 
 def elsewhere() -> list[str]:
-    """Roots of machines that run on this host for a lab of another LAB_HOME."""
-    return sorted(map(str, nspawn.foreign().values()))
+    """Folders of labs of another LAB_HOME that have machines up on this host."""
+    # LAB_HOME/LAB/machines/HOST/root
+    return sorted({str(root.parents[2]) for root in nspawn.foreign().values()})

@@ -94,7 +94,7 @@ def _refuse_foreign(args: MachineArgs) -> None:
     if root is not None:
         raise AnotherLabUp(
             f"machine {args.hostname} runs for a lab of another LAB_HOME ({root}).",
-            next_step="set LAB_HOME to that folder and remove it first: `./lab destroy --yes`.",
+            next_step="remove it first: `./lab destroy --yes` with its own LAB_HOME and stack.",
         )
 
 

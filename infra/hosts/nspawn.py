@@ -19,7 +19,7 @@ from infra.hosts.commands import run
 
 #: Folders that cannot be on an overlay (overlay on overlay fails) or that must be fast.
 PLAIN_FOLDERS = ("/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
-MOUNTS = Path("/proc/self/mountinfo")
+MOUNTS = base_image.MOUNTS
 #: By it a machine's root is known among the mounts.
 _SOURCE = "lab-"
 #: Where a machine finds the lab's cache, read-only.

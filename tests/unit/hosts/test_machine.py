@@ -42,7 +42,8 @@ def mounted(home: Path, *machines: str) -> None:
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(nspawn, "MOUNTS", tmp_path / "mountinfo")
+    for module in (nspawn, base_image):
+        monkeypatch.setattr(module, "MOUNTS", tmp_path / "mountinfo")
     mounted(tmp_path / "home")
 
 
@@ -148,7 +149,7 @@ def test_a_machine_of_another_home_is_never_touched(
     with pytest.raises(AnotherLabUp, match="another-home/t/machines/t-worker"):
         touch(args)
     assert host.running == {"t-worker"}
-    assert cleanup.elsewhere() == [str(tmp_path / "another-home/t/machines/t-worker/root")]
+    assert cleanup.elsewhere() == [str(tmp_path / "another-home/t")]
     assert cleanup.running_labs() == set()
     cleanup.sweep("t")
     assert host.running == {"t-worker"}
@@ -261,6 +262,11 @@ def test_a_machine_keeps_the_base_image_that_it_was_made_with(
     assert base_image.unused(paths.data()) == []
     nspawn.remove(args.container)
     assert base_image.unused(paths.data()) == [first]
+    base_image.MOUNTS.write_text(
+        f"1 1 0:1 / /m rw - overlay lab-x rw,lowerdir={first},upperdir=/u\n"
+    )
+    assert base_image.unused(paths.data()) == [], "a machine of another LAB_HOME is up on it"
+    base_image.MOUNTS.write_text("")
     base_image.remove(first)
     assert sorted(found.name for found in first.parent.iterdir()) == ["base-another", "base.lock"]
 
