@@ -125,7 +125,7 @@ class _Part:
     cluster: Cluster
     gateway: GatewayArgs
     kubernetes_version: str
-    system_routes: Sequence[SystemRoute] | None
+    system_routes: Sequence[SystemRoute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,12 @@ class _Context:
             ),
             opts=pulumi.ResourceOptions(parent=ground),
         )
-        return _Part(ground.cluster, vpn.args, site.cluster.kubernetes_version, None)
+        return _Part(
+            ground.cluster,
+            vpn.args,
+            site.cluster.kubernetes_version,
+            azure.system_routes(site),
+        )
 
     def hub(self, spokes: Sequence[Gateway]) -> GatewayArgs:
         """The primary's end. Its machine is one of the institution's own."""

@@ -82,6 +82,17 @@ def right_places(made: Deployment, lab: HybridLab) -> Iterator[str]:
             yield f"{box.name} logs in at {role.inputs['mount']}"
 
 
+def names_resolve(made: Deployment, lab: HybridLab) -> Iterator[str]:
+    """A provider's API server is no node of its cluster: DNS gets to it by addresses."""
+    for member in lab.clouds:
+        prefix = f"{member.name}/kube-system"
+        names = {entry.name for entry in made.resources}
+        if f"{prefix}/networkpolicy/allow-dns-to-api-server" not in names:
+            yield f"{member.name}: DNS does not get to the API server"
+        if f"{prefix}/ciliumnetworkpolicy/allow-dns-to-api-server" in names:
+            yield f"{member.name}: a way by a node that is none"
+
+
 def only_vault_beyond(made: Deployment, lab: HybridLab) -> Iterator[str]:
     """A sandbox that asks for Vault reaches it at home, and nothing else there."""
     for box in lab.sandboxes:
@@ -206,6 +217,7 @@ RULES: tuple[Callable[[Deployment, HybridLab], Iterator[str]], ...] = (
     one_vault,
     own_logins,
     right_places,
+    names_resolve,
     only_vault_beyond,
     narrow_tunnel,
     known_callers,

@@ -84,6 +84,11 @@ def _elsewhere(made: Deployment) -> Deployment:
     )
 
 
+def _without_dns(made: Deployment) -> Deployment:
+    gone = "cloud/kube-system/networkpolicy/allow-dns-to-api-server"
+    return Deployment([one for one in made.resources if one.name != gone], made.exports)
+
+
 PLAYBOOK = "ailab:ansible:Playbook"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -95,6 +100,7 @@ EVERYWHERE: list[tuple[str, Callable[[Deployment], Deployment], str]] = [
     ("a-second-vault", _twice(PLAYBOOK, "vault"), "one_vault"),
     ("same-keys", _change("ailab:vault:AuthMethod", "", "config", {}), "own_logins"),
     ("work-elsewhere", _elsewhere, "right_places"),
+    ("no-names", _without_dns, "names_resolve"),
     (
         "login-at-home",
         _change("ailab:vault:Role", "sandbox-benchmarks/role", "mount", "jwt"),
