@@ -80,7 +80,8 @@ class Governance(pulumi.ComponentResource):
         self, title: str, definition: str, parameters: Mapping[str, Any] | None = None
     ) -> None:
         words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
-        name = self._place.named("-".join(words)[:40])
+        # Azure takes 64 characters.
+        name = self._place.named("-".join(words))[:64]
         authorization.PolicyAssignment(
             name,
             policy_assignment_name=name,
