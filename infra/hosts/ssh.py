@@ -26,7 +26,7 @@ def command(home: paths.Home, address: IPv4Address | str) -> list[str]:
     ]
 
 
-def wait_for(address: IPv4Address | str, *, port: int = PORT, timeout: float = 60) -> None:
+def wait_for(address: IPv4Address | str, *, timeout: float = 60) -> None:
     """Waits until the machine's SSH server greets.
 
     Raises:
@@ -34,7 +34,7 @@ def wait_for(address: IPv4Address | str, *, port: int = PORT, timeout: float = 6
     """
 
     def greet() -> None:
-        with socket.create_connection((str(address), port), timeout=2) as connection:
+        with socket.create_connection((str(address), PORT), timeout=2) as connection:
             if not connection.recv(4).startswith(b"SSH-"):
                 raise ConnectionError("no SSH greeting")
 

@@ -81,7 +81,7 @@ def running(names: tuple[str, ...], report: Callable[[str], None]) -> Iterator[G
 
     Raises:
         ImageBuildFailed: the image could not be made.
-        MachineUnreachable: a machine did not boot.
+        AssertionError: a machine did not boot.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-qemu-")))

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from infra.errors import MachineUnreachable
-from infra.hosts import commands, keys, ssh
+from infra.hosts import commands, keys
 from infra.hosts.playbooks import Host
 from tests.harness.qemu import qmp
 from tests.harness.qemu.image import Image, seed
@@ -31,7 +30,7 @@ ADMINISTRATOR = "10.0.2.2"
 DATA_DISK = "/dev/disk/by-id/virtio-data"
 _DATA_SIZE = 256 * 1024**2
 #: Seconds. A boot takes 30 on an idle host; others may keep this one busy.
-BOOT = 300
+BOOT = 600
 
 _NETWORK = """[Match]
 MACAddress={mac}
@@ -196,17 +195,12 @@ class Machine:
             )
 
     def wait(self, *, timeout: float = BOOT) -> None:
-        """Waits until SSH answers.
+        """Waits until the machine can be logged in to.
 
         Raises:
-            MachineUnreachable: it did not, or QEMU ended; the message carries the last lines.
+            AssertionError: it cannot within so many seconds; the message carries its last lines.
         """
-        try:
-            ssh.wait_for("127.0.0.1", port=self.port, timeout=timeout)
-        except MachineUnreachable as error:
-            raise MachineUnreachable(
-                f"{self.name}: {error.message}\n{self.told}", next_step=f"read {self.console}."
-            ) from error
+        self.until("echo up", lambda printed: "up" in printed, within=timeout)
 
     @property
     def told(self) -> str:
