@@ -32,6 +32,7 @@ PACKAGES = (
     "ipset",
     "iptables",
     "iputils-ping",
+    "keepalived",
     "kmod",
     "logrotate",
     "mount",
@@ -54,6 +55,7 @@ _DISABLED = (
     "chrony.service",
     "auditd.service",
     "audit-rules.service",
+    "keepalived.service",
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
 )

@@ -115,15 +115,21 @@ def _document(machines: dict[str, MachineArgs], seal: VaultServer, folder: Path)
     }
 
 
+def _is_active(vault: unseal.Vault) -> bool:
+    try:
+        vault.request("GET", "sys/health")
+    except unseal.VaultError:  # no leader yet
+        return False
+    return True
+
+
 def _prepare_seal(server: VaultServer, folder: Path) -> None:
     """The institution's key service: one key, and a token that may use it and nothing else."""
     vault = server.client()
     keys = vault.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
     unseal.unseal(vault, keys["keys_base64"])
     root = str(keys["root_token"])
-    unseal.await_condition(
-        lambda: bool(vault.request("GET", "sys/health")["initialized"]), "active", limit=60
-    )
+    unseal.await_condition(lambda: _is_active(vault), "the key service is active", limit=60)
     vault.request("POST", "sys/mounts/transit", {"type": "transit"}, token=root)
     vault.request("POST", f"transit/keys/{_SEAL_KEY}", {}, token=root)
     vault.request("PUT", "sys/policies/acl/seal", {"policy": _SEAL_RULES}, token=root)
