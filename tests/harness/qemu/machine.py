@@ -32,6 +32,9 @@ _DATA_SIZE = 256 * 1024**2
 #: Seconds. A boot takes 30 on an idle host; others may keep this one busy.
 BOOT = 600
 
+#: An emulated machine that its busy host forgets for a minute must not take that for a fault.
+_PATIENCE = f"no_timer_check systemd.default_device_timeout_sec={BOOT}"
+
 _NETWORK = """[Match]
 MACAddress={mac}
 
@@ -145,8 +148,8 @@ class Machine:
         return (
             f"Host {self.name}\n HostName 127.0.0.1\n Port {self.port}\n User root\n"
             f" IdentityFile {key}\n IdentitiesOnly yes\n UserKnownHostsFile {known_hosts}\n"
-            " StrictHostKeyChecking yes\n BatchMode yes\n ConnectTimeout 20\n"
-            " ServerAliveInterval 5\n ServerAliveCountMax 6\n"
+            " StrictHostKeyChecking yes\n BatchMode yes\n ConnectTimeout 60\n"
+            " ServerAliveInterval 15\n ServerAliveCountMax 8\n"
             f" ControlMaster auto\n ControlPersist 60\n ControlPath {self.folder}/ssh\n"
         )
 
@@ -178,7 +181,7 @@ class Machine:
             *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
             *("-m", str(self.memory_mib), "-nodefaults", "-display", "none", "-no-reboot"),
             *("-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)),
-            *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
+            *("-append", f"root=/dev/vda rw console=ttyS0 quiet {_PATIENCE}"),
             *("-serial", f"file:{self.console}", "-qmp", f"unix:{self._control},server,wait=off"),
             *("-device", "virtio-rng-pci"),
             *(word for drive in drives for word in ("-drive", f"if=none,{drive}")),
@@ -209,11 +212,12 @@ class Machine:
         texts = [log.read_text(errors="replace") for log in logs if log.exists()]
         return "\n".join(text[-1500:] for text in texts)
 
-    def run(self, script: str, *, stdin: str = "", check: bool = True, timeout: float = 120) -> str:
+    def run(self, script: str, *, stdin: str = "", check: bool = True, timeout: float = 300) -> str:
         """Runs a shell script on the machine and returns what it printed.
 
         Raises:
             AssertionError: with `check`, it ended with another status than 0.
+            TimeoutExpired: it did not end within `timeout` seconds.
         """
         done = subprocess.run(
             ["ssh", "-F", self.ssh_config, self.name, script],
