@@ -177,8 +177,9 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
     assert first.startswith("ssh-ed25519 ")
 
 
-def test_ssh_waits_for_the_greeting() -> None:
+def test_ssh_waits_for_the_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(ssh, "PORT", server.getsockname()[1])
 
         def answer() -> None:
             for greeting in (b"nope", b"SSH-2.0-x"):
@@ -189,15 +190,16 @@ def test_ssh_waits_for_the_greeting() -> None:
         # A daemon: should nobody come, pytest must end all the same.
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        ssh.wait_for("127.0.0.1", port=server.getsockname()[1], timeout=5)
+        ssh.wait_for("127.0.0.1", timeout=5)
         thread.join()
 
 
-def test_ssh_that_never_answers_is_a_clear_error() -> None:
+def test_ssh_that_never_answers_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
+    monkeypatch.setattr(ssh, "PORT", port)
     with pytest.raises(MachineUnreachable, match="console"):
-        ssh.wait_for("127.0.0.1", port=port, timeout=0.2)
+        ssh.wait_for("127.0.0.1", timeout=0.2)
 
 
 def _program(folder: Path, name: str, script: str) -> None:
