@@ -57,7 +57,7 @@ class Lab(Model):
             placement.ground(
                 name,
                 site.ground,
-                restricted_because=getattr(site, "restricted_because", None),
+                exception=site.exception,
             )
             for name, site in self.sites.items()
         ]

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from infra.config.model import CLASSIFICATIONS, Classification
 
-_SHARED_KERNEL = "its machines share one host's kernel, so it is for public and internal work"
+_SHARED_KERNEL = (
+    "its machines share one host's kernel, so it is for public and internal work, unless the "
+    "configuration says why not (shared_kernel_because)"
+)
 _FOREIGN = (
     "restricted work stays on machines of one's own, unless the site says why not "
     "(restricted_because)"
@@ -51,11 +54,11 @@ def ground(
     kind: str,
     *,
     carries: Iterable[Classification] = CLASSIFICATIONS,
-    restricted_because: str | None = None,
+    exception: str | None = None,
 ) -> Ground:
     """A ground of a kind (`local`, `onprem`, `aws`, `azure`), with what its owner lets it carry.
 
-    `restricted_because` is the owner's reason for restricted work in a cloud.
+    `exception` is the owner's reason for work that this kind does not carry otherwise.
     """
     allowed = tuple(carries)
     refuses = {
@@ -63,7 +66,7 @@ def ground(
         for classification in CLASSIFICATIONS
         if classification not in allowed
     }
-    limits = {} if restricted_because else _LIMITS[kind]
+    limits = {} if exception else _LIMITS[kind]
     return Ground(name, {**limits, **refuses})
 
 

@@ -22,6 +22,11 @@ class Site(Model):
         raise NotImplementedError
 
     @property
+    def exception(self) -> str | None:
+        """The owner's reason for work that this kind of ground does not carry otherwise."""
+        return None
+
+    @property
     def closed(self) -> Mapping[IPv4Network, str]:
         """What no sandbox may be let out to (pods, services, nodes), with what is there."""
         raise NotImplementedError

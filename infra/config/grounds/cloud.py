@@ -18,3 +18,7 @@ class CloudSite(Site):
     monthly_budget: int = Field(ge=1)
     #: Why restricted work may be in this cloud; without a reason it may not
     restricted_because: str | None = Field(default=None, min_length=20, max_length=400)
+
+    @property
+    def exception(self) -> str | None:
+        return self.restricted_because

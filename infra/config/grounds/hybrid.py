@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from infra.config import placement
 from infra.config.grounds.aws import AwsSite
 from infra.config.grounds.azure import AzureSite
-from infra.config.grounds.cloud import CloudSite
 from infra.config.grounds.onprem import OnPremLab, OnPremSite
 from infra.config.lab import Lab
 from infra.config.model import Classification, Model, Name, faults
@@ -38,12 +37,8 @@ class Member(Model):
             self.name,
             self.site.ground,
             carries=self.carries,
-            restricted_because=self._restricted_because,
+            exception=self.site.exception,
         )
-
-    @property
-    def _restricted_because(self) -> str | None:
-        return self.site.restricted_because if isinstance(self.site, CloudSite) else None
 
     @model_validator(mode="after")
     def _carries_what_it_may(self) -> Self:
@@ -52,7 +47,7 @@ class Member(Model):
             if not self.ground.may_carry(classification):
                 reason = self.ground.refuses[classification]
                 raise ValueError(f"carries: {classification} is not for {self.name}: {reason}")
-        if self._restricted_because and "restricted" not in self.carries:
+        if self.site.exception and "restricted" not in self.carries:
             raise ValueError(
                 f"site.restricted_because: {self.name} does not carry restricted work, so there "
                 "is nothing to give a reason for"

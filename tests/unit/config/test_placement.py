@@ -24,7 +24,7 @@ grounds = st.lists(
         st.sampled_from("abcdef"),
         st.sampled_from(KINDS),
         carries=carried,
-        restricted_because=st.sampled_from([None, REASON]),
+        exception=st.sampled_from([None, REASON]),
     ),
     min_size=1,
     unique_by=lambda ground: ground.name,
@@ -88,7 +88,7 @@ def test_what_is_refused_is_told_with_its_path_and_its_reason(
 @given(st.sampled_from(CLOUDS), carried)
 def test_restricted_work_needs_a_reason_in_a_cloud(kind: str, carries: Any) -> None:
     assert not placement.ground("c", kind, carries=carries).may_carry("restricted")
-    with_reason = placement.ground("c", kind, carries=carries, restricted_because=REASON)
+    with_reason = placement.ground("c", kind, carries=carries, exception=REASON)
     assert with_reason.may_carry("restricted") == ("restricted" in carries)
 
 
