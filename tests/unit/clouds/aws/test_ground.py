@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 from pulumi.output import Unknown
 
+from infra import paths
 from infra.config import AwsLab, EgressRule
 from infra.config.grounds.aws import AwsNetwork
 from infra.errors import ConfigError
@@ -155,3 +157,10 @@ def test_names_stay_within_what_aws_allows(monkeypatch: pytest.MonkeyPatch, lab:
         name = one.inputs.get("name") or one.inputs.get("identifier") or one.inputs.get("bucket")
         if one.type in limits or one.type == "aws:s3/bucket:Bucket":
             assert len(str(name)) <= limits.get(one.type, 63), one.type
+
+
+def test_every_type_is_listed_as_never_made_in_an_account(made: Deployment) -> None:
+    page = (paths.REPOSITORY / "docs" / "limitations.md").read_text()
+    listed = set(re.findall(r"[A-Za-z]+", page.partition("### On AWS")[2].partition("###")[0]))
+    types = {one.type.rpartition(":")[2] for one in made.resources if one.type.startswith("aws:")}
+    assert types <= listed
