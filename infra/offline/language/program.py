@@ -7,6 +7,7 @@ arguments nor environment of a process are private.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import runpy
@@ -107,6 +108,9 @@ def run(request: language_pb2.RunRequest, engine: str) -> int:
 
 
 def main() -> None:
+    # Importing the SDK of a cloud makes millions of objects that stay: to look through them again
+    # and again is a quarter of that time, and the process ends with the program.
+    gc.disable()
     # Ctrl-C belongs to the engine; it ends the program by ending its requests.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(TOLD))
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
