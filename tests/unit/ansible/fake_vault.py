@@ -95,6 +95,7 @@ class FakeVault:
         open_routes: dict[str, Callable[[str, Any], dict[str, Any]]] = {
             "sys/seal-status": lambda *_: {"initialized": self.initialised, "sealed": self.sealed},
             "sys/health": self._health,
+            "sys/health?standbyok=true": self._health,
             "sys/init": self._init,
             "sys/unseal": self._unseal,
         }
@@ -118,6 +119,8 @@ class FakeVault:
         return self._root_route(method, path, body)
 
     def _health(self, path: str, _body: Any) -> dict[str, Any]:
+        if not self.sealed and path.endswith("standbyok=true"):
+            return {"initialized": True, "standby": bool(self.standby)}
         if self.sealed or self.standby:
             self.standby = max(0, self.standby - 1)
             raise unseal.VaultError(429, path, [])

@@ -307,3 +307,74 @@ def test_results_carry_no_secret(machine: Machine) -> None:
 def test_systemctl_failure_is_said() -> None:
     with pytest.raises(unseal.SetupError, match="systemctl is-active no-such"):
         setup.systemctl("is-active", "no-such-unit.service")
+
+
+class Member(Machine):
+    """One of several machines that carry one Vault; opened by a key service."""
+
+    def __init__(self, folder: Path, peers: list[FakeVault]) -> None:
+        folder.mkdir()
+        super().__init__(folder, auto_unseal=True)
+        self.peers = peers
+
+    def bootstrap(self) -> setup.Bootstrap:
+        return setup.Bootstrap(
+            self.vault,  # type: ignore[arg-type]
+            self.settings(),
+            self.vault.control,
+            peers=self.peers,  # type: ignore[arg-type]
+        )
+
+
+def joins_at_the(request: int, member: FakeVault) -> None:
+    """From that look at it on the member belongs to the Vault of the others."""
+    answer = member.request
+
+    def late(*arguments: Any, **more: Any) -> dict[str, Any]:
+        if len(member.requests) + 1 >= request:
+            member.initialised, member.sealed = True, False
+        return answer(*arguments, **more)
+
+    member.request = late  # type: ignore[method-assign]
+
+
+def test_the_first_of_several_begins_while_the_others_are_silent(tmp_path: Path) -> None:
+    other = FakeVault(tmp_path, auto_unseal=True)
+    other.silent = 5
+    member = Member(tmp_path / "one", [other])
+    assert "initialised" in member.bootstrap().run()
+
+
+def test_a_lost_member_joins_the_others_and_begins_no_vault_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unseal, "PAUSE", 0.001)
+    other = FakeVault(tmp_path, auto_unseal=True)
+    other.initialised, other.sealed = True, False
+    member = Member(tmp_path / "one", [other])
+    joins_at_the(4, member.vault)
+    with pytest.raises(unseal.SetupError, match="Put the keys file back"):
+        member.bootstrap().run()
+    assert not any("sys/init" in request for request in member.vault.requests)
+    assert member.vault.keys == []
+
+
+def test_a_member_that_does_not_join_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unseal, "PAUSE", 0.001)
+    other = FakeVault(tmp_path, auto_unseal=True)
+    other.initialised, other.sealed = True, False
+    member = Member(tmp_path / "one", [other])
+    for attempt in (member.bootstrap().run, member.bootstrap().follow):
+        with pytest.raises(unseal.SetupError, match="this member joins the others"):
+            attempt()
+    assert member.vault.keys == []
+
+
+def test_a_follower_waits_until_it_is_open_and_changes_nothing(tmp_path: Path) -> None:
+    member = Member(tmp_path / "two", [FakeVault(tmp_path)])
+    joins_at_the(3, member.vault)
+    member.vault.standby = 1000
+    assert member.bootstrap().follow() == []
+    assert list(member.state.iterdir()) == []
