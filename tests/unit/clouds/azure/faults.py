@@ -1,13 +1,11 @@
 """What must hold of every lab on Azure: functions from an inventory to the faults in it.
 
-Each has at least one mutant in test_security.py: an inventory with one property flipped.
+Each has at least one mutant in mutants.py: an inventory with one property flipped.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from infra.clouds.azure.access import Role
@@ -15,247 +13,44 @@ from infra.clouds.azure.governance import INITIATIVES, WAYS_OUT
 from infra.clouds.azure.watch import ACTIVITIES, DEFENDER
 from infra.config import AzureLab
 from infra.config.grounds.azure import Location
-from tests.harness.deploy import Deployment, Resource
-
-Faults = Iterator[str]
-Rule = Callable[[Deployment, AzureLab], Faults]
-
-RULES: dict[str, Rule] = {}
-
-AKS = "azure-native:containerservice:ManagedCluster"
-POOL = "azure-native:containerservice:AgentPool"
-BLOBS = "azure-native:storage:BlobServiceProperties"
-BUDGET = "azure-native:consumption:Budget"
-DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
-DISKS = "azure-native:compute:DiskEncryptionSet"
-ENDPOINT = "azure-native:network:PrivateEndpoint"
-FLOWS = "azure-native:network:FlowLog"
-GROUP = "azure-native:network:NetworkSecurityGroup"
-KEY = "azure-native:keyvault:Key"
-KEY_VAULT = "azure-native:keyvault:Vault"
-LOCK = "azure-native:authorization:ManagementLockByScope"
-LOG_CLUSTER = "azure-native:operationalinsights:Cluster"
-MACHINE = "azure-native:compute:VirtualMachine"
-NETWORK = "azure-native:network:VirtualNetwork"
-POLICY = "azure-native:authorization:PolicyAssignment"
-POSTGRESQL = "azure-native:dbforpostgresql:Server"
-REGISTRY = "azure-native:containerregistry:Registry"
-ROLE = "azure-native:authorization:RoleAssignment"
-STORE = "azure-native:storage:StorageAccount"
-SUBNET = "azure-native:network:Subnet"
-WORKSPACE = "azure-native:operationalinsights:Workspace"
-
-#: Values that a type must have: type -> path -> the values that protect, the strongest first.
-MUST_BE: dict[str, dict[str, tuple[Any, ...]]] = {
-    AKS: {
-        "aadProfile.enableAzureRBAC": (True,),
-        "aadProfile.managed": (True,),
-        "apiServerAccessProfile.disableRunCommand": (True,),
-        "apiServerAccessProfile.enablePrivateCluster": (True,),
-        "apiServerAccessProfile.enablePrivateClusterPublicFQDN": (False,),
-        "apiServerAccessProfile.enableVnetIntegration": (True,),
-        "autoUpgradeProfile.nodeOSUpgradeChannel": ("NodeImage",),
-        "bootstrapProfile.artifactSource": ("Cache",),
-        "disableLocalAccounts": (True,),
-        "enableRBAC": (True,),
-        "identity.type": ("UserAssigned",),
-        "networkProfile.networkDataplane": ("cilium",),
-        "networkProfile.networkPlugin": ("azure",),
-        "networkProfile.networkPluginMode": ("overlay",),
-        "networkProfile.networkPolicy": ("cilium",),
-        "networkProfile.outboundType": ("none",),
-        "nodeResourceGroupProfile.restrictionLevel": ("ReadOnly",),
-        "oidcIssuerProfile.enabled": (True,),
-        "publicNetworkAccess": ("Disabled",),
-        "securityProfile.azureKeyVaultKms.enabled": (True,),
-        "securityProfile.azureKeyVaultKms.keyVaultNetworkAccess": ("Private",),
-        "securityProfile.defender.securityMonitoring.enabled": (True,),
-        "securityProfile.imageCleaner.enabled": (True,),
-        "securityProfile.workloadIdentity.enabled": (True,),
-    },
-    BLOBS: {
-        "containerDeleteRetentionPolicy.enabled": (True,),
-        "deleteRetentionPolicy.enabled": (True,),
-        "isVersioningEnabled": (True,),
-    },
-    "azure-native:storage:BlobContainer": {"publicAccess": ("None",)},
-    DISKS: {
-        "encryptionType": (
-            "EncryptionAtRestWithPlatformAndCustomerKeys",
-            "EncryptionAtRestWithCustomerKey",
-        ),
-        "rotationToLatestKeyVersionEnabled": (True,),
-    },
-    FLOWS: {"enabled": (True,), "retentionPolicy.enabled": (True,)},
-    KEY: {
-        "properties.attributes.exportable": (False,),
-        "properties.keySize": (3072, 4096),
-        "properties.kty": ("RSA-HSM",),
-    },
-    KEY_VAULT: {
-        "properties.enablePurgeProtection": (True,),
-        "properties.enableRbacAuthorization": (True,),
-        "properties.enableSoftDelete": (True,),
-        "properties.networkAcls.defaultAction": ("Deny",),
-        "properties.publicNetworkAccess": ("Disabled",),
-        "properties.softDeleteRetentionInDays": (90,),
-    },
-    LOCK: {"level": ("CanNotDelete",)},
-    LOG_CLUSTER: {"isDoubleEncryptionEnabled": (True,)},
-    MACHINE: {
-        "osProfile.allowExtensionOperations": (False,),
-        "osProfile.linuxConfiguration.disablePasswordAuthentication": (True,),
-        "securityProfile.encryptionAtHost": (True,),
-        "securityProfile.securityType": ("TrustedLaunch",),
-        "securityProfile.uefiSettings.secureBootEnabled": (True,),
-        "securityProfile.uefiSettings.vTpmEnabled": (True,),
-    },
-    NETWORK: {"encryption.enabled": (True,)},
-    POOL: {
-        "enableAutoScaling": (True,),
-        "enableEncryptionAtHost": (True,),
-        "enableNodePublicIP": (False,),
-        "securityProfile.enableVTPM": (True,),
-        "securityProfile.sshAccess": ("Disabled",),
-    },
-    POSTGRESQL: {
-        "authConfig.activeDirectoryAuth": ("Enabled",),
-        "authConfig.passwordAuth": ("Disabled",),
-        "backup.backupRetentionDays": (35,),
-        "network.publicNetworkAccess": ("Disabled",),
-    },
-    "azure-native:monitor:PrivateLinkScope": {
-        "accessModeSettings.ingestionAccessMode": ("PrivateOnly",),
-        "accessModeSettings.queryAccessMode": ("PrivateOnly",),
-    },
-    REGISTRY: {
-        "adminUserEnabled": (False,),
-        "anonymousPullEnabled": (False,),
-        "networkRuleSet.defaultAction": ("Deny",),
-        "policies.azureADAuthenticationAsArmPolicy.status": ("disabled",),
-        "policies.exportPolicy.status": ("disabled",),
-        "policies.retentionPolicy.status": ("enabled",),
-        "publicNetworkAccess": ("Disabled",),
-        "sku.name": ("Premium",),
-    },
-    STORE: {
-        "allowBlobPublicAccess": (False,),
-        "allowCrossTenantReplication": (False,),
-        "allowSharedKeyAccess": (False,),
-        "enableHttpsTrafficOnly": (True,),
-        "encryption.requireInfrastructureEncryption": (True,),
-        "isLocalUserEnabled": (False,),
-        "isSftpEnabled": (False,),
-        "minimumTlsVersion": ("TLS1_2", "TLS1_3"),
-        "networkRuleSet.defaultAction": ("Deny",),
-        "publicNetworkAccess": ("Disabled",),
-        "sku.name": ("Standard_ZRS",),
-    },
-    SUBNET: {
-        "defaultOutboundAccess": (False,),
-        "privateEndpointNetworkPolicies": ("Enabled",),
-    },
-    WORKSPACE: {
-        "features.disableLocalAuth": (True,),
-        "publicNetworkAccessForIngestion": ("Disabled",),
-        "publicNetworkAccessForQuery": ("Disabled",),
-    },
-}
-#: Where each store names the customer key that encrypts it: type -> paths into its inputs.
-STORES: dict[str, tuple[str, ...]] = {
-    AKS: ("diskEncryptionSetID", "securityProfile.azureKeyVaultKms.keyId"),
-    DISKS: ("activeKey.keyUrl",),
-    LOG_CLUSTER: ("keyVaultProperties.keyVaultUri",),
-    MACHINE: ("storageProfile.osDisk.managedDisk.diskEncryptionSet.id",),
-    POSTGRESQL: ("dataEncryption.primaryKeyURI",),
-    REGISTRY: ("encryption.keyVaultProperties.keyIdentifier",),
-    STORE: ("encryption.keyVaultProperties.keyVaultUri",),
-}
-#: What holds data or keys: never deleted or replaced by a program.
-DATA = (KEY, KEY_VAULT, MACHINE, POSTGRESQL, REGISTRY, STORE, WORKSPACE, LOG_CLUSTER)
-#: What nobody deletes on Azure either before its lock is off.
-LOCKED = (KEY_VAULT, POSTGRESQL, REGISTRY, STORE)
-#: What reports, and by which part of its id.
-REPORTING = {
-    AKS: "",
-    GROUP: "",
-    KEY_VAULT: "",
-    NETWORK: "",
-    POSTGRESQL: "",
-    REGISTRY: "",
-    STORE: "/blobServices/default",
-    WORKSPACE: "",
-}
-#: What is reached by a private endpoint.
-PRIVATE = (KEY_VAULT, POSTGRESQL, REGISTRY, STORE)
-#: What a lab is not one without.
-NEEDED = (*MUST_BE, BUDGET, DIAGNOSTICS, GROUP, POLICY, ROLE)
-TAGS = {"lab", "owner", "cost-center", "classification-ceiling", "managed-by"}
-#: Types of Azure that have no tags, or take over those of what they belong to.
-_UNTAGGED = {
-    "authorization",
-    "consumption",
-    "security",
-    "AdministratorsMicrosoftEntra",
-    "BlobContainer",
-    "BlobServiceProperties",
-    "CacheRule",
-    "Configuration",
-    "Deployment",
-    "DiagnosticSetting",
-    "LinkedService",
-    "MaintenanceConfiguration",
-    "ManagementPolicy",
-    "PrivateDnsZoneGroup",
-    "PrivateLinkScopedResource",
-    "Subnet",
-    "SubscriptionDiagnosticSetting",
-    "VirtualNetworkPeering",
-}
-_WIDE = re.compile(
-    r"^/subscriptions/[^/]+(/resourceGroups/[^/]+)?$|^/?$|^/providers/.*/managementGroups/"
+from tests.harness.deploy import Deployment
+from tests.unit.clouds.azure import network_faults  # noqa: F401 - its rules count as well
+from tests.unit.clouds.azure.expected import (
+    BUDGET,
+    DATA,
+    DIAGNOSTICS,
+    DISKS,
+    FLOWS,
+    KEY,
+    KEY_VAULT,
+    LOCK,
+    LOCKED,
+    LOG_CLUSTER,
+    MACHINE,
+    MUST_BE,
+    NEEDED,
+    NETWORK,
+    POLICY,
+    POOL,
+    POSTGRESQL,
+    REGISTRY,
+    REPORTING,
+    ROLE,
+    RULES,
+    STORE,
+    STORES,
+    TAGS,
+    UNTAGGED,
+    WIDE,
+    WORKSPACE,
+    Faults,
+    azure,
+    id_of,
+    label,
+    pools,
+    rule,
+    value,
 )
-_ANYWHERE = {"*", "0.0.0.0/0", "Internet", "VirtualNetwork"}
-
-
-def rule(function: Rule) -> Rule:
-    RULES[function.__name__] = function
-    return function
-
-
-def faults(deployment: Deployment, lab: AzureLab) -> dict[str, list[str]]:
-    """Every fault by the rule that found it."""
-    found = {name: list(check(deployment, lab)) for name, check in RULES.items()}
-    return {name: told for name, told in found.items() if told}
-
-
-def value(inputs: dict[str, Any], path: str) -> Any:
-    """What lies at a path, None where nothing does."""
-    at: Any = inputs
-    for part in path.split("."):
-        at = at.get(part) if isinstance(at, dict) else None
-    return at
-
-
-def label(resource: Resource) -> str:
-    return f"{resource.type.rpartition(':')[2]} {resource.name}"
-
-
-def azure(deployment: Deployment) -> list[Resource]:
-    return [one for one in deployment.resources if one.type.startswith("azure-native:")]
-
-
-def id_of(resource: Resource) -> str:
-    """What the mocks of tests/harness/deploy.py give."""
-    return f"{resource.name}-id"
-
-
-def pools(deployment: Deployment) -> list[tuple[str, dict[str, Any]]]:
-    """Every pool, also the one that the cluster starts with."""
-    found = [(one.name, one.inputs) for one in deployment.of_type(POOL)]
-    for cluster in deployment.of_type(AKS):
-        found += [(one["name"], one) for one in cluster.inputs["agentPoolProfiles"]]
-    return found
 
 
 @rule
@@ -345,106 +140,6 @@ def keys_are_for_one_purpose_and_turn(deployment: Deployment, _: AzureLab) -> Fa
 
 
 @rule
-def nothing_has_a_public_address(deployment: Deployment, _: AzureLab) -> Faults:
-    ways_out = {
-        f"azure-native:network:{name}"
-        for name in (
-            "ApplicationGateway",
-            "AzureFirewall",
-            "BastionHost",
-            "NatGateway",
-            "PublicIPAddress",
-            "PublicIPPrefix",
-            "VirtualNetworkGateway",
-        )
-    }
-    for one in azure(deployment):
-        if one.type in ways_out:
-            yield f"{label(one)}: it leads to the internet"
-    for one in deployment.of_type("azure-native:network:NetworkInterface"):
-        for entry in one.inputs["ipConfigurations"]:
-            if "publicIPAddress" in entry:
-                yield f"{label(one)}: it has a public address"
-    for one in deployment.of_type("azure-native:network:LoadBalancer"):
-        for entry in one.inputs["frontendIPConfigurations"]:
-            if "publicIPAddress" in entry or "subnet" not in entry:
-                yield f"{label(one)}: it has a public address"
-    for name, pool in pools(deployment):
-        if pool.get("enableNodePublicIP") is not False or "nodePublicIPPrefixID" in pool:
-            yield f"pool {name}: its nodes have public addresses"
-
-
-@rule
-def only_the_institutions_network_is_joined(deployment: Deployment, lab: AzureLab) -> Faults:
-    for one in deployment.of_type("azure-native:network:VirtualNetworkPeering"):
-        if value(one.inputs, "remoteVirtualNetwork.id") != lab.hub:
-            yield f"{label(one)}: it joins another network"
-        if one.inputs.get("allowGatewayTransit") is not False:
-            yield f"{label(one)}: others come through the lab"
-    known = {id_of(one) for one in deployment.of_type(NETWORK)} | {lab.hub}
-    for one in deployment.of_type("azure-native:privatedns:VirtualNetworkLink"):
-        if value(one.inputs, "virtualNetwork.id") not in known:
-            yield f"{label(one)}: another network knows the lab's names"
-
-
-@rule
-def every_subnet_is_closed(deployment: Deployment, lab: AzureLab) -> Faults:
-    groups = {id_of(one): one for one in deployment.of_type(GROUP)}
-    tables = {id_of(one): one for one in deployment.of_type("azure-native:network:RouteTable")}
-    for one in deployment.of_type(SUBNET):
-        group = groups.get(value(one.inputs, "networkSecurityGroup.id"))
-        if group is None:
-            yield f"{label(one)}: no rules stand before it"
-            continue
-        yield from _openings(group)
-        table = tables.get(value(one.inputs, "routeTable.id"))
-        delegated = bool(one.inputs.get("delegations"))
-        if table is None and not delegated:
-            yield f"{label(one)}: Azure's own routes lead out of it"
-    for table in tables.values():
-        for route in table.inputs["routes"]:
-            if route["nextHopType"] == "Internet" or (
-                route["addressPrefix"] == "0.0.0.0/0" and route["nextHopType"] != "None"
-            ):
-                yield f"{label(table)}: it leads to the internet"
-
-
-def _openings(group: Resource) -> Faults:
-    rules = group.inputs["securityRules"]
-    for direction in ("Inbound", "Outbound"):
-        mine = sorted(
-            (one for one in rules if one["direction"] == direction),
-            key=lambda one: int(one["priority"]),
-        )
-        last = mine[-1] if mine else {}
-        if (
-            last.get("access"),
-            last.get("protocol"),
-            last.get("sourceAddressPrefix"),
-            last.get("destinationAddressPrefix"),
-            last.get("destinationPortRange"),
-        ) != ("Deny", "*", "*", "*", "*"):
-            yield f"{label(group)}: what no rule names may pass ({direction.lower()})"
-        side = "source" if direction == "Inbound" else "destination"
-        for one in mine:
-            peers = {one.get(f"{side}AddressPrefix"), *one.get(f"{side}AddressPrefixes", [])}
-            if one["access"] == "Allow" and peers & _ANYWHERE:
-                yield f"{label(group)}: {one['name']} is for everybody"
-
-
-@rule
-def the_way_in_is_from_engineers_only(deployment: Deployment, lab: AzureLab) -> Faults:
-    """SSH is for administration ranges, and Azure's load balancers get to what they serve."""
-    engineers = {str(range_) for range_ in lab.administration}
-    for group in deployment.of_type(GROUP):
-        for one in group.inputs["securityRules"]:
-            ports = set(one.get("destinationPortRanges", []))
-            peers = {one.get("sourceAddressPrefix"), *one.get("sourceAddressPrefixes", [])}
-            if one["access"] == "Allow" and "22" in ports and peers - engineers - {None}:
-                yield f"{label(group)}: {one['name']} lets {sorted(map(str, peers))} in by SSH"
-
-
-@rule
 def pools_are_closed_and_for_what_they_are_made_for(
     deployment: Deployment, lab: AzureLab
 ) -> Faults:
@@ -480,7 +175,7 @@ def no_right_is_wider_than_one_resource(deployment: Deployment, _: AzureLab) -> 
         role = one.inputs["roleDefinitionId"].rpartition("/")[2]
         if role not in set(Role):
             yield f"{label(one)}: the role {role} is none that a lab grants"
-        if _WIDE.match(one.inputs["scope"]):
+        if WIDE.match(one.inputs["scope"]):
             yield f"{label(one)}: it holds for everything in {one.inputs['scope'] or '/'}"
         if one.inputs["principalType"] != "ServicePrincipal":
             yield f"{label(one)}: it is for people"
@@ -496,7 +191,7 @@ def no_right_is_wider_than_one_resource(deployment: Deployment, _: AzureLab) -> 
 def everything_says_whose_it_is(deployment: Deployment, lab: AzureLab) -> Faults:
     for one in azure(deployment):
         _, module, kind = one.type.split(":")
-        if {module, kind} & _UNTAGGED:
+        if {module, kind} & UNTAGGED:
             continue
         tags = one.inputs.get("tags") or {}
         if missing := sorted(TAGS - tags.keys()):
@@ -586,38 +281,6 @@ def data_outlives_the_program(deployment: Deployment, _: AzureLab) -> Faults:
 
 
 @rule
-def services_are_reached_privately(deployment: Deployment, _: AzureLab) -> Faults:
-    zones = {id_of(one): one for one in deployment.of_type("azure-native:privatedns:PrivateZone")}
-    own = {id_of(one) for one in deployment.of_type(NETWORK)}
-    linked = {
-        one.inputs["privateZoneName"]
-        for one in deployment.of_type("azure-native:privatedns:VirtualNetworkLink")
-        if value(one.inputs, "virtualNetwork.id") in own
-    }
-    named = {
-        one.inputs["privateEndpointName"]: one
-        for one in deployment.of_type("azure-native:network:PrivateDnsZoneGroup")
-    }
-    ends: dict[str, Resource] = {}
-    for one in deployment.of_type(ENDPOINT):
-        for connection in one.inputs["privateLinkServiceConnections"]:
-            ends[connection["privateLinkServiceId"]] = one
-    for type_ in PRIVATE:
-        for one in deployment.of_type(type_):
-            if one.inputs.get("vaultName", "").startswith("geo"):
-                continue
-            end = ends.get(id_of(one))
-            if end is None:
-                yield f"{label(one)}: nothing of the lab reaches it"
-                continue
-            group = named.get(end.inputs["privateEndpointName"])
-            entries = group.inputs["privateDnsZoneConfigs"] if group else []
-            found = [zones[entry["privateDnsZoneId"]] for entry in entries]
-            if not found or any(zone.inputs["privateZoneName"] not in linked for zone in found):
-                yield f"{label(one)}: its name does not lead to its private address"
-
-
-@rule
 def transport_to_the_database_is_encrypted(deployment: Deployment, _: AzureLab) -> Faults:
     set_to = {
         one.inputs["configurationName"]: one.inputs["value"]
@@ -688,3 +351,9 @@ def no_secret_is_in_any_input(deployment: Deployment, _: AzureLab) -> Faults:
         ):
             if sign in text and not (sign == "Password" and "disablePassword" in text):
                 yield f"{label(one)} holds {sign}"
+
+
+def faults(deployment: Deployment, lab: AzureLab) -> dict[str, list[str]]:
+    """Every fault by the rule that found it."""
+    found = {name: list(check(deployment, lab)) for name, check in RULES.items()}
+    return {name: told for name, told in found.items() if told}

@@ -21,7 +21,7 @@ from tests.harness import azure_lab
 from tests.harness.azure_lab import CLUSTER_AUTHORITY, COMPUTED, deploy_azure, load
 from tests.harness.deploy import Deployment, deploy
 from tests.harness.local_lab import HOME, KUBERNETES, SIGNING_KEY, artifacts
-from tests.unit.clouds.azure.faults import AKS, KEY, KEY_VAULT, MACHINE, POSTGRESQL, ROLE, STORE
+from tests.unit.clouds.azure.expected import AKS, KEY, KEY_VAULT, MACHINE, POSTGRESQL, ROLE, STORE
 
 PLAYBOOK = "ailab:ansible:Playbook"
 VAULT_ROLE = "ailab:vault:AuthMethod"
