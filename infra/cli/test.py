@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 def run(
     stack: Stack = "local",
     yes: Yes = False,
+    *,
     unit_only: Annotated[
         bool, typer.Option("--unit-only", help="Only what needs no lab (about two minutes).")
     ] = False,
