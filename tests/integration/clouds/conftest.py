@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra import paths
 from tests.harness import aws_lab, judges
 from tests.harness.deploy import Deployment
 
-REPLAY = Path(__file__).parent / "moto" / "replay.py"
+REPLAY = "tests.integration.clouds.moto.replay"
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,8 @@ def account(declared: Deployment) -> Iterator[dict[str, Any]]:
     }
     python = judges.environment("moto") / "python"
     with subprocess.Popen(
-        [str(python), str(REPLAY)],
+        [str(python), "-m", REPLAY],
+        cwd=paths.REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -46,6 +47,6 @@ def account(declared: Deployment) -> Iterator[dict[str, Any]]:
         server.stdin.write(json.dumps(plan) + "\n")
         server.stdin.flush()
         answer = server.stdout.readline()
-        assert answer, "the replay ended before it was done; run moto/replay.py by hand to see why"
+        assert answer, "the replay ended before it was done; run it by hand to see why"
         yield json.loads(answer)
         server.stdin.close()

@@ -8,217 +8,21 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterator
 from functools import cache
 from ipaddress import ip_network
-from typing import Any
 
 from infra.config import AwsLab
-from tests.harness.deploy import Deployment, Resource
-
-Faults = Iterator[str]
-Rule = Callable[[Deployment, AwsLab], Faults]
-
-RULES: dict[str, Rule] = {}
-
-#: What gives a network a way to the internet, or a machine an address there.
-_WAYS_OUT = (
-    "aws:ec2/internetGateway:InternetGateway",
-    "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway",
-    "aws:ec2/natGateway:NatGateway",
-    "aws:ec2/eip:Eip",
-    "aws:ec2/vpnGateway:VpnGateway",
-    "aws:ec2/carrierGateway:CarrierGateway",
-)
-#: What holds data: never deleted or replaced by a program.
-DATA = (
-    "aws:cloudtrail/trail:Trail",
-    "aws:cloudwatch/logGroup:LogGroup",
-    "aws:ec2/instance:Instance",
-    "aws:ecr/repository:Repository",
-    "aws:kms/key:Key",
-    "aws:rds/instance:Instance",
-    "aws:s3/bucket:Bucket",
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
-    "aws:s3/bucketPolicy:BucketPolicy",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "aws:s3/bucketVersioning:BucketVersioning",
-)
-#: Where each store names the customer key that encrypts it: type -> paths into its inputs.
-STORES: dict[str, tuple[str, ...]] = {
-    "aws:cloudtrail/trail:Trail": ("kmsKeyId",),
-    "aws:cloudwatch/logGroup:LogGroup": ("kmsKeyId",),
-    "aws:ebs/defaultKmsKey:DefaultKmsKey": ("keyArn",),
-    "aws:ec2/instance:Instance": ("rootBlockDevice.kmsKeyId",),
-    "aws:ec2/launchTemplate:LaunchTemplate": ("blockDeviceMappings.*.ebs.kmsKeyId",),
-    "aws:ecr/repository:Repository": ("encryptionConfigurations.*.kmsKey",),
-    "aws:eks/cluster:Cluster": ("encryptionConfig.provider.keyArn",),
-    "aws:rds/instance:Instance": (
-        "kmsKeyId",
-        "masterUserSecretKmsKeyId",
-        "performanceInsightsKmsKeyId",
-    ),
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
-        "rules.*.applyServerSideEncryptionByDefault.kmsMasterKeyId",
-    ),
-}
-#: Values that a type must have: type -> path -> value.
-MUST_BE: dict[str, dict[str, Any]] = {
-    "aws:accessanalyzer/analyzer:Analyzer": {"type": "ACCOUNT"},
-    "aws:cloudtrail/trail:Trail": {
-        "enableLogFileValidation": True,
-        "enableLogging": True,
-        "includeGlobalServiceEvents": True,
-        "isMultiRegionTrail": True,
-    },
-    "aws:ebs/encryptionByDefault:EncryptionByDefault": {"enabled": True},
-    "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess": {"state": "block-all-sharing"},
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": {"ingress": [], "egress": []},
-    "aws:ec2/flowLog:FlowLog": {"trafficType": "ALL"},
-    "aws:ec2/instance:Instance": {
-        "associatePublicIpAddress": False,
-        "disableApiTermination": True,
-        "metadataOptions.httpPutResponseHopLimit": 1,
-        "metadataOptions.httpTokens": "required",
-        "monitoring": True,
-        "rootBlockDevice.encrypted": True,
-    },
-    "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": {
-        "httpPutResponseHopLimit": 1,
-        "httpTokens": "required",
-    },
-    "aws:ec2/launchTemplate:LaunchTemplate": {
-        "blockDeviceMappings.*.ebs.encrypted": "true",
-        "blockDeviceMappings.*.ebs.volumeType": "gp3",
-        "keyName": None,
-        "metadataOptions.httpPutResponseHopLimit": 1,
-        "metadataOptions.httpTokens": "required",
-        "monitoring.enabled": True,
-        "networkInterfaces": None,
-    },
-    "aws:ec2/serialConsoleAccess:SerialConsoleAccess": {"enabled": False},
-    "aws:ec2/subnet:Subnet": {"mapPublicIpOnLaunch": False},
-    "aws:ecr/repository:Repository": {
-        "encryptionConfigurations.*.encryptionType": "KMS",
-        "forceDelete": False,
-        "imageScanningConfiguration.scanOnPush": True,
-        "imageTagMutability": "IMMUTABLE",
-    },
-    "aws:eks/cluster:Cluster": {
-        "accessConfig.authenticationMode": "API",
-        "accessConfig.bootstrapClusterCreatorAdminPermissions": False,
-        "deletionProtection": True,
-        "enabledClusterLogTypes": [
-            "api",
-            "audit",
-            "authenticator",
-            "controllerManager",
-            "scheduler",
-        ],
-        "encryptionConfig.resources": ["secrets"],
-        "vpcConfig.endpointPrivateAccess": True,
-        "vpcConfig.endpointPublicAccess": False,
-    },
-    "aws:eks/nodeGroup:NodeGroup": {"remoteAccess": None},
-    "aws:guardduty/detector:Detector": {"enable": True},
-    "aws:guardduty/detectorFeature:DetectorFeature": {"status": "ENABLED"},
-    "aws:kms/key:Key": {
-        "bypassPolicyLockoutSafetyCheck": None,
-        "deletionWindowInDays": 30,
-        "enableKeyRotation": True,
-    },
-    "aws:lb/loadBalancer:LoadBalancer": {"enableDeletionProtection": True, "internal": True},
-    "aws:rds/instance:Instance": {
-        "copyTagsToSnapshot": True,
-        "deleteAutomatedBackups": False,
-        "deletionProtection": True,
-        "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "iamDatabaseAuthenticationEnabled": True,
-        "manageMasterUserPassword": True,
-        "multiAz": True,
-        "password": None,
-        "performanceInsightsEnabled": True,
-        "publiclyAccessible": False,
-        "skipFinalSnapshot": False,
-        "storageEncrypted": True,
-    },
-    "aws:route53/resolverFirewallConfig:ResolverFirewallConfig": {"firewallFailOpen": "DISABLED"},
-    "aws:s3/bucket:Bucket": {"acl": None, "forceDestroy": False},
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": {
-        "rule.objectOwnership": "BucketOwnerEnforced"
-    },
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": {
-        "rules.*.applyServerSideEncryptionByDefault.sseAlgorithm": "aws:kms"
-    },
-    "aws:s3/bucketVersioning:BucketVersioning": {"versioningConfiguration.status": "Enabled"},
-    **{
-        f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}": {
-            "blockPublicAcls": True,
-            "blockPublicPolicy": True,
-            "ignorePublicAcls": True,
-            "restrictPublicBuckets": True,
-        }
-        for kind in ("AccountPublicAccessBlock", "BucketPublicAccessBlock")
-    },
-}
-#: Endpoints without which the cluster or Vault would need a way out.
-ENDPOINTS = (
-    "ec2",
-    "ecr.api",
-    "ecr.dkr",
-    "eks",
-    "eks-auth",
-    "guardduty-data",
-    "kms",
-    "logs",
-    "s3",
-    "secretsmanager",
-    "ssm",
-    "ssmmessages",
-    "sts",
-)
-
-
-def rule(function: Rule) -> Rule:
-    RULES[function.__name__] = function
-    return function
+from tests.harness.deploy import Deployment
+from tests.unit.clouds.aws import iam_faults
+from tests.unit.clouds.aws.expected import DATA, ENDPOINTS, MUST_BE, STORES, WAYS_OUT
+from tests.unit.clouds.aws.rules import RULES, Faults, aws, label, rule, values
 
 
 def faults(deployment: Deployment, lab: AwsLab) -> dict[str, list[str]]:
     """Every fault, by the name of the rule that found it."""
+    assert iam_faults, "its rules are registered"
     found = {name: list(check(deployment, lab)) for name, check in RULES.items()}
     return {name: told for name, told in found.items() if told}
-
-
-def values(inputs: Any, path: str) -> list[Any]:
-    """What lies at a path; `*` stands for every item of a list. What is missing is None."""
-    found = [inputs]
-    for part in path.split("."):
-        if part == "*":
-            found = [item for one in found for item in (one or [None])]
-        else:
-            found = [one.get(part) if isinstance(one, dict) else None for one in found]
-    return found
-
-
-def aws(deployment: Deployment) -> list[Resource]:
-    return [one for one in deployment.resources if one.type.startswith("aws:")]
-
-
-def statements(deployment: Deployment) -> Iterator[tuple[Resource, dict[str, Any]]]:
-    """Every statement of every IAM policy in the inventory."""
-    for one in aws(deployment):
-        for key in ("policy", "assumeRolePolicy", "policyDocument"):
-            document = one.inputs.get(key)
-            if not isinstance(document, str) or "Statement" not in document:
-                continue
-            for statement in json.loads(document)["Statement"]:
-                yield one, statement
-
-
-def label(one: Resource) -> str:
-    return f"{one.type.rpartition(':')[2]} {one.name}"
 
 
 @rule
@@ -293,7 +97,7 @@ def buckets_answer_over_tls_only(deployment: Deployment, _: AwsLab) -> Faults:
 
 @rule
 def nothing_is_reachable_from_or_reaches_the_internet(deployment: Deployment, _: AwsLab) -> Faults:
-    for type_ in _WAYS_OUT:
+    for type_ in WAYS_OUT:
         for one in deployment.of_type(type_):
             yield f"{label(one)} is a way out"
     for one in aws(deployment):
@@ -319,84 +123,6 @@ def rules_open_one_port_each(deployment: Deployment, lab: AwsLab) -> Faults:
             yield f"{label(one)} opens more than one port"
         if one.inputs["toPort"] == 22 and one.inputs.get("cidrIpv4") != str(lab.network.engineers):
             yield f"{label(one)} opens SSH to others than engineers"
-
-
-@rule
-def nothing_is_allowed_by_wildcard(deployment: Deployment, _: AwsLab) -> Faults:
-    for one, statement in statements(deployment):
-        if statement["Effect"] != "Allow":
-            continue
-        if any("*" in action for action in statement["Action"]):
-            yield f"{label(one)}: {statement['Sid']} allows {statement['Action']}"
-        for inverted in ("NotAction", "NotResource", "NotPrincipal"):
-            if inverted in statement:
-                yield f"{label(one)}: {statement['Sid']} has {inverted}"
-
-
-@rule
-def roles_are_allowed_named_resources(deployment: Deployment, _: AwsLab) -> Faults:
-    for one, statement in statements(deployment):
-        if one.type == "aws:iam/rolePolicy:RolePolicy" and "*" in statement["Resource"]:
-            yield f"{label(one)}: {statement['Sid']} is for any resource"
-
-
-@rule
-def anybody_is_allowed_only_if_of_this_account(deployment: Deployment, lab: AwsLab) -> Faults:
-    """ECR's own layers excepted: it signs the requests for them itself."""
-    own = {"StringEquals": {"aws:PrincipalAccount": lab.account}}
-    layers = [f"arn:aws:s3:::prod-{lab.region}-starport-layer-bucket/*"]
-    for one, statement in statements(deployment):
-        if statement["Effect"] != "Allow" or statement.get("Principal") not in ("*", {"AWS": "*"}):
-            continue
-        if statement.get("Condition") != own and statement["Resource"] != layers:
-            yield f"{label(one)}: {statement['Sid']} is for anybody"
-
-
-@rule
-def other_accounts_and_services_are_bound(deployment: Deployment, lab: AwsLab) -> Faults:
-    """No other account is named; a service may act for this account alone (confused deputy)."""
-    for one, statement in statements(deployment):
-        principal = statement.get("Principal")
-        if not isinstance(principal, dict) or statement["Effect"] != "Allow":
-            continue
-        for arn in [principal["AWS"]] if "AWS" in principal else []:
-            if f":{lab.account}:" not in arn:
-                yield f"{label(one)}: {statement['Sid']} lets {arn} in"
-        service = principal.get("Service")
-        # They take roles on machines and pods of this account only, and pass no source.
-        if service in (None, "ec2.amazonaws.com", "pods.eks.amazonaws.com"):
-            continue
-        if lab.account not in json.dumps(statement.get("Condition", {})):
-            yield f"{label(one)}: {statement['Sid']} lets {service} act for others"
-
-
-@rule
-def keys_are_used_through_their_service_alone(deployment: Deployment, lab: AwsLab) -> Faults:
-    root = f"arn:aws:iam::{lab.account}:root"
-    uses = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"}
-    for key, statement in statements(deployment):
-        if key.type != "aws:kms/key:Key" or statement["Principal"] != {"AWS": root}:
-            continue
-        condition = json.dumps(statement.get("Condition", {}))
-        bound = "kms:ViaService" in condition or "aws:PrincipalArn" in condition
-        if uses & set(statement["Action"]) and not bound:
-            yield f"{key.name}: the account's policies may let anybody use it"
-
-
-@rule
-def only_vaults_role_opens_vault(deployment: Deployment, lab: AwsLab) -> Faults:
-    key = deployment.named(f"{lab.name}-key-vault", "aws:kms/key:Key")
-    use = [one for _, one in statements(deployment) if one.get("Sid") == "OpenVault"]
-    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"]
-    if len(use) != 2 or any(one["Action"] != actions for one in use):
-        yield "more is allowed than opening Vault"
-    role = f"arn:aws:iam::{lab.account}:role/{lab.name}-vault"
-    if f'"ArnEquals": {{"aws:PrincipalArn": "{role}"}}' not in key.inputs["policy"]:
-        yield "Vault's key is for others than its role"
-    policy = deployment.named(f"{lab.name}-vault", "aws:iam/rolePolicy:RolePolicy").inputs["policy"]
-    resources = [arn for one in json.loads(policy)["Statement"] for arn in one["Resource"]]
-    if [arn.rpartition("/")[2] for arn in resources] != [key.name]:
-        yield f"Vault's role may use {resources}"
 
 
 @rule

@@ -11,8 +11,10 @@ import pytest
 
 from infra.config import AwsLab
 from tests.harness.deploy import Deployment, Resource
-from tests.unit.clouds.aws import faults as rules
-from tests.unit.clouds.aws.faults import DATA, ENDPOINTS, MUST_BE, STORES, faults, values
+from tests.unit.clouds.aws import faults as fault_rules
+from tests.unit.clouds.aws.expected import DATA, ENDPOINTS, MUST_BE, STORES
+from tests.unit.clouds.aws.faults import faults
+from tests.unit.clouds.aws.rules import RULES, values
 
 Mutation = Callable[[Deployment], None]
 
@@ -55,7 +57,7 @@ def test_a_protection_that_is_gone_is_found(
     deployment: Deployment, lab: AwsLab, type_: str
 ) -> None:
     deployment.resources = [one for one in deployment.resources if one.type != type_]
-    told = rules.every_kind_of_protection_is_there(deployment, lab)
+    told = fault_rules.every_kind_of_protection_is_there(deployment, lab)
     assert list(told) == [f"there is no {type_}"]
 
 
@@ -305,7 +307,7 @@ ELSEWHERE = {
 
 
 def test_every_rule_has_a_mutant() -> None:
-    assert rules.RULES.keys() == MUTANTS.keys() | ELSEWHERE
+    assert RULES.keys() == MUTANTS.keys() | ELSEWHERE
 
 
 @pytest.mark.parametrize(
