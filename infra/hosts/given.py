@@ -98,7 +98,7 @@ def hosts_args(
         kubernetes=str(lab.address_of("control-plane")),
         registry=Registry(lab.registry.address if lab.registry else None),
         variables={**site_variables(lab), **(variables or {})},
-        host_variables={spec.name: _host_variables(spec) for spec in lab.machines},
+        host_variables={spec.name: host_variables(spec) for spec in lab.machines},
     )
 
 
