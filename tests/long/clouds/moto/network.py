@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.clouds.moto.account import (
+from tests.long.clouds.moto.account import (
     GROUP,
     SUBNET,
     VPC,

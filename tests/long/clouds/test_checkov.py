@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness import aws_lab, judges
-from tests.integration.clouds import terraform
+from tests.long.clouds import terraform
 
 #: What checkov finds and we keep: check -> end of the resource's name ("" for all), reason.
 ACCEPTED: dict[str, tuple[str, str]] = {

@@ -17,8 +17,8 @@ from typing import Any
 
 from moto.server import ThreadedMotoServer
 
-from tests.integration.clouds.moto import compute, network, read_back, stores
-from tests.integration.clouds.moto.account import MAKERS, NOT_IN_MOTO, Account
+from tests.long.clouds.moto import compute, network, read_back, stores
+from tests.long.clouds.moto.account import MAKERS, NOT_IN_MOTO, Account
 
 #: Imported for what they register: how their types are made.
 REGISTERED = (compute, network, stores)

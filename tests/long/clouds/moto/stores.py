@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.clouds.moto.account import (
+from tests.long.clouds.moto.account import (
     BUCKET,
     GROUP,
     SUBNET,

@@ -13,7 +13,7 @@ from infra import paths
 from tests.harness import aws_lab, judges
 from tests.harness.deploy import Deployment
 
-REPLAY = "tests.integration.clouds.moto.replay"
+REPLAY = "tests.long.clouds.moto.replay"
 
 
 @pytest.fixture(scope="session")

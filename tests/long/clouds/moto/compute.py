@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.integration.clouds.moto.account import (
+from tests.long.clouds.moto.account import (
     GROUP,
     SUBNET,
     Account,
