@@ -38,6 +38,8 @@ class _Port(NamedTuple):
 _API = _Port("api", "Vault's API", "tcp", VAULT_PORT)
 _PEERS = _Port("peers", "Vault to Vault", "tcp", VAULT_PORT + 1)
 _PING = _Port("ping", "Ping: the preflight looks whether machines see each other", "icmp", -1)
+#: Debian's kernel for clouds has WireGuard, so the role of that name joins the machines.
+_MESH = _Port("wireguard", "What Vault's machines say to each other", "udp", 51820)
 _ANSIBLE = _Port("ssh", "SSH for Ansible", "tcp", 22)
 _KMS = _Port("kms", "KMS opens Vault", "tcp", HTTPS)
 #: Where artifacts are copied to.
@@ -195,7 +197,7 @@ class VaultGround(Part):
         self._rules(ingress, group, "pods", pods, _API)
         self._rules(ingress, group, "engineers", [engineers], _API, _ANSIBLE)
         for direction in (ingress, egress):
-            self._rules(direction, group, "vault", [own], _API, _PEERS, _PING)
+            self._rules(direction, group, "vault", [own], _API, _PEERS, _MESH, _PING)
         self._rules(egress, group, "aws", [endpoints], _KMS)
         return group
 
