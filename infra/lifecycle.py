@@ -24,11 +24,11 @@ from infra.engine.environment import (
 )
 from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, StateDamaged, ToolMissing
-from infra.hosts import base_image, cgroups, cleanup, machine
+from infra.hosts import base_image, cgroups, cleanup, commands, machine, ssh
 from infra.hosts.machine import MachineState
-from infra.hosts.ssh import PORT as SSH_PORT
 from infra.paths import Home
 from infra.provider import tokens
+from infra.secrets.client import is_sealed
 
 
 class Show(toolchain.Progress, Protocol):
@@ -120,10 +120,25 @@ def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
                 show.note(notice)
             for line in driver.recover():
                 show.note(line)
+            _open_vault(stack, home, show)
         show.step("Deploying")
         result = driver.run(Operation.UP, *(["--refresh"] if refresh and _all_run(driver) else []))
         phases = clock.phases | {phase.name: phase.seconds for phase in result.phases}
     return UpReport(result, round(time.monotonic() - begin, 3), phases, tuple(warnings))
+
+
+def _open_vault(stack: str, home: Home, show: Show) -> None:
+    """Opens a Vault that somebody sealed: whoever says `up` wants it open.
+
+    Only where the lab keeps the key; elsewhere a seal that opens by itself, or a person, does.
+    """
+    lab = config.load(stack)
+    if not isinstance(lab, config.LocalLab) or not home.vault_keys.is_file():
+        return
+    if is_sealed(vault_address(lab), home.ca_certificate):
+        show.note("Vault is sealed and is opened")
+        address = lab.with_role("vault")[0].address
+        commands.run([*ssh.command(home, address), "systemctl", "start", "vault-unseal"])
 
 
 def _all_run(driver: Stack) -> bool:
@@ -298,7 +313,7 @@ def _exports(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def _given_machine(entry: dict[str, Any]) -> dict[str, Any]:
     """A machine that this host does not carry, as far as it can be seen from here."""
-    reached = _answers(f"ssh://{entry['address']}:{SSH_PORT}")
+    reached = _answers(f"ssh://{entry['address']}:{ssh.PORT}")
     return {**entry, "state": "reachable" if reached else "unreachable", "memory_bytes": 0}
 
 

@@ -261,3 +261,14 @@ def _session(ca_certificate: Path) -> requests.Session:
     session.verify = str(ca_certificate)
     session.mount("https://", _PinnedTls(context))
     return session
+
+
+def is_sealed(address: str, ca_certificate: Path) -> bool:
+    """Whether a Vault answers that it is sealed; one that does not answer says nothing."""
+    client = hvac.Client(url=address, verify=str(ca_certificate), timeout=3)  # type: ignore[no-untyped-call]
+    try:
+        return bool(client.sys.is_sealed())
+    except (VaultError, requests.RequestException):
+        return False
+    finally:
+        client.adapter.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.secrets.client import is_sealed
 from tests.harness.vault_role import POLICY, setup, unseal
 from tests.harness.vault_server import VaultServer
 
@@ -187,3 +188,12 @@ def test_the_unseal_program_opens_vault_after_a_restart(
     assert unseal.main(arguments) == 0
     assert capsys.readouterr().out == "already open\n"
     assert not unseal.is_sealed(ready.client())
+
+
+def test_a_sealed_vault_says_so_and_one_that_is_away_says_nothing(ready: VaultServer) -> None:
+    bootstrap(ready)
+    assert not is_sealed(ready.address, ready.ca)
+    ready.stop()
+    assert not is_sealed(ready.address, ready.ca)
+    ready.start()
+    assert is_sealed(ready.address, ready.ca)

@@ -14,7 +14,7 @@ from infra.config import OnPremLab, RegistrySpec
 from infra.engine import Operation, Result, recovery
 from infra.engine.events import Event
 from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PulumiFailed
-from infra.hosts import base_image, cgroups, cleanup, machine
+from infra.hosts import base_image, cgroups, cleanup, commands, machine
 from infra.hosts.cleanup import Leftovers
 from infra.hosts.machine import MachineArgs, MachineState
 from infra.paths import Home
@@ -312,3 +312,17 @@ def test_the_status_of_given_machines_is_what_can_be_seen_from_here(
     assert found["endpoints"] == [
         {"name": "vault", "url": "https://10.71.0.6:8200", "answers": True}
     ]
+
+
+@pytest.mark.parametrize(("sealed", "kept"), [(True, True), (False, True), (True, False)])
+def test_up_opens_a_vault_that_somebody_sealed(
+    *, sealed: bool, kept: bool, stack: FakeStack, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(lifecycle, "is_sealed", lambda *_: sealed)
+    monkeypatch.setattr(commands, "run", lambda words: ran.append(" ".join(words[-3:])))
+    if kept:
+        home.vault_keys.parent.mkdir(parents=True, exist_ok=True)
+        home.vault_keys.write_text("{}")
+    lifecycle.up("local", Recorder())
+    assert ran == (["systemctl start vault-unseal"] if sealed and kept else [])
