@@ -133,7 +133,8 @@ def _open_vault(stack: str, home: Home, show: Show) -> None:
     Only where the lab keeps the key; elsewhere a seal that opens by itself, or a person, does.
     """
     lab = config.load(stack)
-    if not isinstance(lab, config.LocalLab) or not home.vault_keys.is_file():
+    kept = home.vault_keys.is_file() and home.ca_certificate.is_file()
+    if not isinstance(lab, LocalLab) or not kept:
         return
     if is_sealed(vault_address(lab), home.ca_certificate):
         show.note("Vault is sealed and is opened")

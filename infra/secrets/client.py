@@ -175,13 +175,7 @@ class Vault:
 
     def _log_in(self) -> hvac.Client:
         role_id, secret_id = _read_credentials(self.connection.credentials)
-        make: Callable[..., hvac.Client] = hvac.Client
-        client = make(
-            url=self.connection.address,
-            token="",  # never one from the environment or ~/.vault-token
-            session=_session(self.connection.ca_certificate),
-            timeout=REQUEST_TIMEOUT,
-        )
+        client = _stranger(self.connection.address, self.connection.ca_certificate)
         try:
             client.auth.approle.login(role_id, secret_id, mount_point=naming.VAULT_APPROLE)
         except (Forbidden, InvalidRequest) as error:
@@ -247,6 +241,19 @@ def _read_credentials(file: Path) -> tuple[str, str]:
         ) from None
 
 
+def _stranger(
+    address: str, ca_certificate: Path, *, timeout: float = REQUEST_TIMEOUT
+) -> hvac.Client:
+    """A client that is not logged in; raises as `_session` does."""
+    make: Callable[..., hvac.Client] = hvac.Client
+    return make(
+        url=address,
+        token="",  # never one from the environment or ~/.vault-token
+        session=_session(ca_certificate),
+        timeout=timeout,
+    )
+
+
 def _session(ca_certificate: Path) -> requests.Session:
     try:
         context = ssl.create_default_context(cafile=ca_certificate)
@@ -264,11 +271,15 @@ def _session(ca_certificate: Path) -> requests.Session:
 
 
 def is_sealed(address: str, ca_certificate: Path) -> bool:
-    """Whether a Vault answers that it is sealed; one that does not answer says nothing."""
-    client = hvac.Client(url=address, verify=str(ca_certificate), timeout=3)  # type: ignore[no-untyped-call]
+    """Whether a Vault answers that it is sealed; one that does not answer says nothing.
+
+    Raises:
+        VaultCredentialsMissing: the CA certificate cannot be read.
+    """
+    client = _stranger(address, ca_certificate, timeout=3)
     try:
         return bool(client.sys.is_sealed())
     except (VaultError, requests.RequestException):
         return False
     finally:
-        client.adapter.close()
+        client.session.close()

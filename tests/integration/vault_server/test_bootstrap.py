@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from infra.secrets.client import is_sealed
 from tests.harness.vault_role import POLICY, setup, unseal
@@ -197,3 +199,21 @@ def test_a_sealed_vault_says_so_and_one_that_is_away_says_nothing(ready: VaultSe
     assert not is_sealed(ready.address, ready.ca)
     ready.start()
     assert is_sealed(ready.address, ready.ca)
+
+
+def test_whoever_asks_for_the_seal_shows_no_token(
+    ready: VaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str | bytes | None] = []
+    send = requests.Session.send
+
+    def seen(session: requests.Session, request: requests.PreparedRequest, **rest: Any) -> Any:
+        shown.append(request.headers.get("X-Vault-Token"))
+        return send(session, request, **rest)
+
+    monkeypatch.setenv("VAULT_TOKEN", "canary")
+    monkeypatch.setattr(requests.Session, "send", seen)
+    bootstrap(ready)
+    assert not is_sealed(ready.address, ready.ca)
+    assert shown
+    assert not any(shown)

@@ -322,7 +322,8 @@ def test_up_opens_a_vault_that_somebody_sealed(
     monkeypatch.setattr(lifecycle, "is_sealed", lambda *_: sealed)
     monkeypatch.setattr(commands, "run", lambda words: ran.append(" ".join(words[-3:])))
     if kept:
-        home.vault_keys.parent.mkdir(parents=True, exist_ok=True)
-        home.vault_keys.write_text("{}")
+        for file in (home.vault_keys, home.ca_certificate):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("{}")
     lifecycle.up("local", Recorder())
     assert ran == (["systemctl start vault-unseal"] if sealed and kept else [])
