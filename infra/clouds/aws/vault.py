@@ -17,15 +17,15 @@ from infra import contracts, paths
 from infra.clouds.aws import policies
 from infra.clouds.aws.dns import Dns
 from infra.clouds.aws.endpoints import HTTPS, Endpoints
+from infra.clouds.aws.hosts import hosts_args
 from infra.clouds.aws.keys import CustomerKey, Keys
 from infra.clouds.aws.network import Network
 from infra.clouds.aws.place import Part, Place
 from infra.clouds.aws.sdk import ec2, iam, lb, route53, vpc
 from infra.config import VaultSpec
 from infra.config.grounds.aws import AwsNetwork, AwsVaultMachines
-from infra.hosts.plan import VAULT_PORT, Delivery, HostsArgs, Ranges
+from infra.hosts.plan import VAULT_PORT, Delivery, HostsArgs
 from infra.hosts.vault import VaultHosts
-from infra.provider import sdk
 
 
 class _Port(NamedTuple):
@@ -44,8 +44,6 @@ _ANSIBLE = _Port("ssh", "SSH for Ansible", "tcp", 22)
 _KMS = _Port("kms", "KMS opens Vault", "tcp", HTTPS)
 #: Where artifacts are copied to.
 ARTIFACTS = Path("/var/cache/ai-lab")
-#: Debian's images log in as somebody who may become root.
-_USER = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,28 +296,17 @@ class VaultGround(Part):
         return address
 
     def _hosts(self) -> HostsArgs:
-        home, ranges = paths.Home(self.place.lab), self._ranges
-        return HostsArgs(
-            lab=self.place.lab,
-            machines=self.machines,
-            connection=sdk.SshConnection(
-                ssh_key=str(home.ssh_key),
-                known_hosts=str(home.known_hosts),
-                logs=str(home.logs),
-                user=_USER,
-            ),
+        engineers = str(self._ranges.engineers)
+        return hosts_args(
+            self.place.lab,
+            self.machines,
+            home=paths.Home(self.place.lab),
             delivery=self._args.delivery,
-            ranges=Ranges(
-                machines=ranges.vpc,
-                pods=ranges.vpc,
-                services=ranges.services,
-                cluster_dns=ranges.services[10],
-                controller=str(ranges.engineers),
-            ),
+            network=self._ranges,
+            subnet=self._ranges.vpc,
             vault=self.address,
             variables={
                 "base_pod_ports": [VAULT_PORT],
-                "base_administration_sources": [str(ranges.engineers)],
-                "vault_server_client_ranges": [str(ranges.engineers), "127.0.0.1/32"],
+                "vault_server_client_ranges": [engineers, "127.0.0.1/32"],
             },
         )

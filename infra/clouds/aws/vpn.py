@@ -14,22 +14,20 @@ from ipaddress import IPv4Address, IPv4Network
 import pulumi
 
 from infra import contracts, paths
+from infra.clouds.aws.hosts import hosts_args
 from infra.clouds.aws.keys import CustomerKey
 from infra.clouds.aws.network import Network
 from infra.clouds.aws.place import Part, Place
 from infra.clouds.aws.sdk import ec2, vpc
 from infra.config.grounds.aws import AwsNetwork, AwsVaultMachines
 from infra.hosts.gateway import Flow, GatewayArgs
-from infra.hosts.plan import Delivery, HostsArgs, Ranges
-from infra.provider import sdk
+from infra.hosts.plan import Delivery, HostsArgs
 
 #: Forwards a few logins a second.
 INSTANCE_TYPE = "t3.small"
 #: GiB
 _DISK = 20
 _SSH = 22
-#: Debian's images log in as somebody who may become root.
-_USER = "admin"
 #: Amazon's time, within every VPC (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/set-time.html).
 _TIME = "169.254.169.123"
 
@@ -253,27 +251,13 @@ class VpnGateway(Part):
         )
 
     def _hosts(self, machine: contracts.Machine) -> HostsArgs:
-        home, ranges = paths.Home(self._args.lab), self._args.ranges
-        return HostsArgs(
-            lab=self.place.lab,
-            machines=[machine],
-            connection=sdk.SshConnection(
-                ssh_key=str(home.ssh_key),
-                known_hosts=str(home.known_hosts),
-                logs=str(home.logs),
-                user=_USER,
-            ),
+        return hosts_args(
+            self.place.lab,
+            [machine],
+            home=paths.Home(self._args.lab),
             delivery=self._args.delivery,
-            ranges=Ranges(
-                machines=self._subnet,
-                pods=ranges.vpc,
-                services=ranges.services,
-                cluster_dns=ranges.services[10],
-                controller=str(ranges.engineers),
-            ),
+            network=self._args.ranges,
+            subnet=self._subnet,
             vault="",
-            variables={
-                "base_administration_sources": [str(ranges.engineers)],
-                "base_time_servers": [_TIME],
-            },
+            variables={"base_time_servers": [_TIME]},
         )
