@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,11 +88,8 @@ def test_the_search_finds_what_is_there(up: Lab, hosts: dict[str, Host]) -> None
         assert found == sorted(str(seed) for seed in seeds.values())
         output(control_plane, "sh", "-c", f"echo {value} >{in_etcd}; logger {value}; sync")
         assert set(canary.on_machine(value, control_plane)) >= {in_etcd, "journal"}
-        with subprocess.Popen(["cat", "-", value], stdin=subprocess.PIPE) as process:
-            try:
-                assert canary.in_processes(value) == [f"/proc/{process.pid}/cmdline"]
-            finally:
-                process.kill()
+        with canary.as_argument(value) as process:
+            assert canary.in_processes(value) == [f"/proc/{process}/cmdline"]
     finally:
         for seed in seeds.values():
             seed.unlink(missing_ok=True)

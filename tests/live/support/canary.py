@@ -73,6 +73,25 @@ def in_processes(value: str, proc: Path = Path("/proc")) -> list[str]:
     return found
 
 
+@contextmanager
+def as_argument(value: str) -> Iterator[int]:
+    """A process that has the value as an argument, while it lasts: its number (seeded).
+
+    Its first answer is awaited: a process that has been started may have no arguments yet.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["cat", "-", value], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(b"?")
+            process.stdin.flush()
+            assert process.stdout.read(1) == b"?"
+            yield process.pid
+        finally:
+            process.kill()
+
+
 def on_machine(value: str, host: Host) -> list[str]:
     """Files and journal of a machine that hold the value in any form."""
     patterns = "\n".join(forms(value))

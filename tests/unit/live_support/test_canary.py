@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -51,9 +50,6 @@ def test_nothing_is_found_where_nothing_is(value: str, tmp_path: Path) -> None:
 
 
 def test_an_argument_of_a_process_is_found(value: str) -> None:
-    with subprocess.Popen(["cat", "-", value], stdin=subprocess.PIPE, stderr=-3) as process:
-        try:
-            assert canary.in_processes(value) == [f"/proc/{process.pid}/cmdline"]
-        finally:
-            process.kill()
+    with canary.as_argument(value) as process:
+        assert canary.in_processes(value) == [f"/proc/{process}/cmdline"]
     assert canary.in_processes(value) == []
