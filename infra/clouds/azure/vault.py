@@ -14,9 +14,10 @@ import pulumi
 
 from infra.clouds.azure.access import identity
 from infra.clouds.azure.keys import CustomerKey
+from infra.clouds.azure.machine import VirtualMachineArgs, virtual_machine
 from infra.clouds.azure.place import Place
-from infra.clouds.azure.sdk import compute, managedidentity, network
-from infra.config.grounds.azure import AzureImage, AzureVaultMachines
+from infra.clouds.azure.sdk import managedidentity, network
+from infra.config.grounds.azure import AzureVaultMachines
 from infra.contracts import Machine
 
 PORT = 8200
@@ -144,54 +145,19 @@ class VaultMachines(pulumi.ComponentResource):
         short = f"vault-{number + 1}"
         name, address = place.named(short), str(self._args.range_[_FIRST_MACHINE + number])
         card = self._card(name, address, backend)
-        disk = compute.ManagedDiskParametersArgs(
-            storage_account_type="Premium_LRS",
-            disk_encryption_set=compute.DiskEncryptionSetParametersArgs(
-                id=self._args.disk_encryption
+        made = virtual_machine(
+            VirtualMachineArgs(
+                name=name,
+                place=place,
+                spec=spec,
+                zone=zone,
+                card=card.id,
+                disk_encryption=self._args.disk_encryption,
+                disk_size=_DISK_SIZE,
+                # Vault's data outlives the machine.
+                keeps_disk=True,
+                user=user.id,
             ),
-        )
-        made = compute.VirtualMachine(
-            name,
-            vm_name=name,
-            resource_group_name=place.group,
-            location=place.location,
-            zones=[zone],
-            hardware_profile=compute.HardwareProfileArgs(vm_size=spec.vm_size),
-            identity=compute.VirtualMachineIdentityArgs(
-                type=compute.ResourceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[user.id],
-            ),
-            network_profile=compute.NetworkProfileArgs(
-                network_interfaces=[
-                    compute.NetworkInterfaceReferenceArgs(
-                        id=card.id, primary=True, delete_option="Detach"
-                    )
-                ]
-            ),
-            os_profile=self._access(name),
-            security_profile=compute.SecurityProfileArgs(
-                security_type="TrustedLaunch",
-                encryption_at_host=True,
-                uefi_settings=compute.UefiSettingsArgs(
-                    secure_boot_enabled=True, v_tpm_enabled=True
-                ),
-            ),
-            storage_profile=compute.StorageProfileArgs(
-                image_reference=image_reference(spec.image),
-                os_disk=compute.OSDiskArgs(
-                    name=name,
-                    create_option="FromImage",
-                    caching=compute.CachingTypes.READ_WRITE,
-                    disk_size_gb=_DISK_SIZE,
-                    # Vault's data outlives the machine.
-                    delete_option="Detach",
-                    managed_disk=disk,
-                ),
-            ),
-            diagnostics_profile=compute.DiagnosticsProfileArgs(
-                boot_diagnostics=compute.BootDiagnosticsArgs(enabled=True)
-            ),
-            tags=place.tags,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=list(before), protect=True, retain_on_delete=True
             ),
@@ -225,33 +191,3 @@ class VaultMachines(pulumi.ComponentResource):
             tags=self._place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _access(self, name: str) -> compute.OSProfileArgs:
-        """One user, one key, no password, and no agent that could run something else."""
-        user = self._args.spec.ssh.user
-        return compute.OSProfileArgs(
-            computer_name=name,
-            admin_username=user,
-            allow_extension_operations=False,
-            linux_configuration=compute.LinuxConfigurationArgs(
-                disable_password_authentication=True,
-                provision_vm_agent=True,
-                ssh=compute.SshConfigurationArgs(
-                    public_keys=[
-                        compute.SshPublicKeyArgs(
-                            path=f"/home/{user}/.ssh/authorized_keys",
-                            key_data=self._args.spec.ssh_public_key,
-                        )
-                    ]
-                ),
-            ),
-        )
-
-
-def image_reference(image: AzureImage) -> compute.ImageReferenceArgs:
-    """Azure's words for an image."""
-    if image.gallery_version is not None:
-        return compute.ImageReferenceArgs(id=image.gallery_version)
-    return compute.ImageReferenceArgs(
-        publisher=image.publisher, offer=image.offer, sku=image.sku, version=image.version
-    )

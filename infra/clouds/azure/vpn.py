@@ -14,10 +14,10 @@ from ipaddress import IPv4Address
 import pulumi
 
 from infra import contracts
+from infra.clouds.azure.machine import VirtualMachineArgs, virtual_machine
 from infra.clouds.azure.network import Network
 from infra.clouds.azure.place import Place
-from infra.clouds.azure.sdk import compute, network
-from infra.clouds.azure.vault import image_reference
+from infra.clouds.azure.sdk import network
 from infra.config.grounds.azure import AzureSite
 from infra.config.ssh import expanded
 from infra.hosts.gateway import Flow, GatewayArgs
@@ -167,66 +167,18 @@ class VpnGateway(pulumi.ComponentResource):
         )
 
     def _machine(self, card: network.NetworkInterface) -> contracts.Machine:
-        place, spec = self._place, self._site.vault_machines
-        made = compute.VirtualMachine(
-            self._name,
-            vm_name=self._name,
-            resource_group_name=place.group,
-            location=place.location,
-            zones=["1"],
-            hardware_profile=compute.HardwareProfileArgs(vm_size=spec.vm_size),
-            network_profile=compute.NetworkProfileArgs(
-                network_interfaces=[
-                    compute.NetworkInterfaceReferenceArgs(
-                        id=card.id, primary=True, delete_option="Detach"
-                    )
-                ]
+        made = virtual_machine(
+            VirtualMachineArgs(
+                name=self._name,
+                place=self._place,
+                spec=self._site.vault_machines,
+                zone="1",
+                card=card.id,
+                disk_encryption=self._args.disk_encryption,
+                disk_size=_DISK_SIZE,
+                # Its own key is all that it holds; a new gateway makes a new one.
+                keeps_disk=False,
             ),
-            os_profile=compute.OSProfileArgs(
-                computer_name=self._name,
-                admin_username=spec.ssh.user,
-                allow_extension_operations=False,
-                linux_configuration=compute.LinuxConfigurationArgs(
-                    disable_password_authentication=True,
-                    provision_vm_agent=True,
-                    ssh=compute.SshConfigurationArgs(
-                        public_keys=[
-                            compute.SshPublicKeyArgs(
-                                path=f"/home/{spec.ssh.user}/.ssh/authorized_keys",
-                                key_data=spec.ssh_public_key,
-                            )
-                        ]
-                    ),
-                ),
-            ),
-            security_profile=compute.SecurityProfileArgs(
-                security_type="TrustedLaunch",
-                encryption_at_host=True,
-                uefi_settings=compute.UefiSettingsArgs(
-                    secure_boot_enabled=True, v_tpm_enabled=True
-                ),
-            ),
-            storage_profile=compute.StorageProfileArgs(
-                image_reference=image_reference(spec.image),
-                os_disk=compute.OSDiskArgs(
-                    name=self._name,
-                    create_option="FromImage",
-                    caching=compute.CachingTypes.READ_WRITE,
-                    disk_size_gb=_DISK_SIZE,
-                    # Its own key is all that it holds; a new gateway makes a new one.
-                    delete_option="Delete",
-                    managed_disk=compute.ManagedDiskParametersArgs(
-                        storage_account_type="Premium_LRS",
-                        disk_encryption_set=compute.DiskEncryptionSetParametersArgs(
-                            id=self._args.disk_encryption
-                        ),
-                    ),
-                ),
-            ),
-            diagnostics_profile=compute.DiagnosticsProfileArgs(
-                boot_diagnostics=compute.BootDiagnosticsArgs(enabled=True)
-            ),
-            tags=place.tags,
             opts=self._own,
         )
         return contracts.Machine(
