@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.errors import ToolMissing
-from infra.toolchain import catalogue, registry, store
+from infra.toolchain import catalogue, store
 from infra.toolchain.products import Stopwatch
 from infra.toolchain.progress import Progress
 
@@ -19,6 +19,9 @@ def push(address: str, *, progress: Progress) -> list[str]:
         ToolMissing: an archive has not been made yet.
         ImagePushFailed: the registry cannot be reached or refuses something.
     """
+    # Its HTTP client is a tenth of what every program of a cloud imports, and few of them push.
+    from infra.toolchain import registry
+
     pushed: list[str] = []
     for product in catalogue.select(None):
         if product.group != "images":

@@ -24,8 +24,10 @@ EXAMPLES = paths.REPOSITORY / "examples" / "valid"
 #: Goals of the project: seconds for a preview of about 150 resources, and for the import.
 GOAL_PREVIEW, GOAL_IMPORT = 8.0, 2.0
 
-#: Loads everything that the program of a ground loads by and by.
+#: Loads everything that the program of a ground loads by and by, as infra.offline.language does:
+#: without the garbage collector.
 _IMPORT = """
+import gc; gc.disable()
 import importlib, stacks.{ground}
 try:
     sdk = importlib.import_module("infra.clouds.{ground}.sdk")
