@@ -118,6 +118,9 @@ class Kubeadm:
             self._with_config(["join"], options, self.join)
         else:
             self._with_config([_COMMANDS[self.state]], options, self.config)
+            # Its group is above every rule of the cluster and cannot be taken its rights; nothing
+            # of the lab needs it, and `kubeadm init phase kubeconfig super-admin` makes it again.
+            (_KUBERNETES / "super-admin.conf").unlink(missing_ok=True)
 
     def _change(self) -> None:
         manifest = _KUBERNETES / "manifests" / "kube-apiserver.yaml"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -15,6 +17,9 @@ from tests.live.support.cases import NODE_ROLES, machines
 from tests.live.support.facts import Facts
 from tests.live.support.lab import Lab
 from tests.live.support.machines import python
+
+#: The roles give the token of a joining machine so long to live, and delete it after the join.
+JOINING = timedelta(minutes=15)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,27 @@ def test_no_right_for_everybody(api: Api) -> None:
         and _name(binding) != "kubeadm:bootstrap-signer-clusterinfo"
     ]
     assert not found, f"bindings that hold for everybody: {', '.join(found)}. Delete them."
+
+
+@pytest.mark.check(id="cluster.bootstrap-tokens", area="cluster")
+def test_nothing_may_join_for_long(api: Api) -> None:
+    """Whoever has a bootstrap token can ask for a node's certificate."""
+    secrets = api.items("/api/v1/namespaces/kube-system/secrets")
+    ends = {
+        _name(secret): base64.b64decode(secret["data"].get("expiration", "")).decode()
+        for secret in secrets
+        if secret["type"] == "bootstrap.kubernetes.io/token"
+    }
+    latest = datetime.now(UTC) + JOINING
+    lasting = {
+        name: end or "never"
+        for name, end in ends.items()
+        if not end or datetime.fromisoformat(end) > latest
+    }
+    assert not lasting, (
+        f"bootstrap tokens that outlive a join: {lasting}. `kubeadm token delete` on the control "
+        "plane."
+    )
 
 
 @pytest.mark.check(id="cluster.kubeconfig", area="cluster")

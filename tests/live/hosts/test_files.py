@@ -60,6 +60,16 @@ def test_keys_are_private(machine: str, facts: dict[str, Facts]) -> None:
     )
 
 
+@pytest.mark.check(id="hosts.files.super-admin", area="hosts")
+@pytest.mark.parametrize("machine", machines("control-plane"))
+def test_no_identity_above_the_rules_lies_about(machine: str, facts: dict[str, Facts]) -> None:
+    """What `system:masters` may do is not decided by any rule, so nothing can take it away."""
+    host = facts[machine].host
+    assert host.file("/etc/kubernetes/admin.conf").exists, "the control failed: no kubeconfig."
+    file = host.file("/etc/kubernetes/super-admin.conf")
+    assert not file.exists, f"{file.path} lies on {machine}: delete it; kubeadm makes it again."
+
+
 @pytest.mark.check(id="hosts.files.world-writable", area="hosts")
 @pytest.mark.parametrize("machine", machines())
 def test_nothing_is_world_writable(machine: str, facts: dict[str, Facts]) -> None:

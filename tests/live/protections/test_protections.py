@@ -121,6 +121,16 @@ PROTECTIONS = [
         named=("cluster.node-restriction",),
     ),
     Protection(
+        takeaway.bootstrap_token_left,
+        only=("cluster.bootstrap-tokens",),
+        named=("cluster.bootstrap-tokens",),
+    ),
+    Protection(
+        takeaway.firewall_off,
+        only=("hosts.firewall*", "hosts.services*"),
+        named=("hosts.firewall[vault-peers-from-worker]", "hosts.firewall[ssh-from-worker]"),
+    ),
+    Protection(
         takeaway.passwords_allowed,
         only=("hosts.ssh*", "hosts.files*"),
         named=("hosts.ssh[passwordauthentication.*]", "hosts.ssh.password-refused*"),

@@ -141,6 +141,16 @@ def token_mounted(world: World) -> Any:
 
 
 @contextmanager
+def bootstrap_token_left(world: World) -> Iterator[None]:
+    """Somebody added a node by hand, as kubeadm's manual says, and forgot the token."""
+    token = output(world.control_plane, "kubeadm", "token", "create").strip()
+    try:
+        yield
+    finally:
+        output(world.control_plane, "kubeadm", "token", "delete", token.split(".", maxsplit=1)[0])
+
+
+@contextmanager
 def _api_server_without(world: World, keep: Callable[[str], bool]) -> Iterator[None]:
     """Runs the API server without some lines of its manifest."""
     manifest = str(MANIFESTS / "kube-apiserver.yaml")
@@ -314,6 +324,15 @@ def sysctl_turned(world: World) -> Iterator[None]:
         yield
     finally:
         output(world.worker, "sysctl", "-w", f"{key}=0")
+
+
+@contextmanager
+def firewall_off(world: World) -> Iterator[None]:
+    output(world.vault, "nft", "delete", "table", "inet", "ai_lab")
+    try:
+        yield
+    finally:
+        output(world.vault, "systemctl", "reload", "ai-lab-firewall")
 
 
 @contextmanager

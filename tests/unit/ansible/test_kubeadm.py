@@ -36,6 +36,13 @@ def test_initialised_once(folder: Path, programs: Programs) -> None:
     assert list((folder / "run").iterdir()) == []
 
 
+def test_no_identity_above_the_rules_stays(folder: Path, programs: Programs) -> None:
+    conf = folder / "kubernetes"
+    programs.add("kubeadm", f"touch {conf}/admin.conf {conf}/super-admin.conf")
+    assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert [file.name for file in conf.iterdir()] == ["admin.conf"]
+
+
 def test_half_done_is_reset_first(folder: Path, programs: Programs) -> None:
     (folder / "kubernetes" / "admin.conf").touch()
     succeed(folder, programs)
