@@ -13,6 +13,9 @@ from infra.provider import sdk
 
 #: Debian's images log in as somebody who may become root.
 _USER = "admin"
+#: Amazon's time, within every VPC and the only one that can be reached there
+#: (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/set-time.html).
+_TIME = "169.254.169.123"
 
 
 def hosts_args(
@@ -24,7 +27,7 @@ def hosts_args(
     network: AwsNetwork,
     subnet: IPv4Network,
     vault: str,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, Any] | None = None,
 ) -> HostsArgs:
     """`home` has the keys of the lab's owner; `subnet` is the range that the machines share.
 
@@ -49,5 +52,9 @@ def hosts_args(
             controller=engineers,
         ),
         vault=vault,
-        variables={**variables, "base_administration_sources": [engineers]},
+        variables={
+            **(variables or {}),
+            "base_administration_sources": [engineers],
+            "base_time_servers": [_TIME],
+        },
     )

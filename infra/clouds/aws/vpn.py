@@ -28,8 +28,6 @@ INSTANCE_TYPE = "t3.small"
 #: GiB
 _DISK = 20
 _SSH = 22
-#: Amazon's time, within every VPC (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/set-time.html).
-_TIME = "169.254.169.123"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,5 +257,4 @@ class VpnGateway(Part):
             network=self._args.ranges,
             subnet=self._subnet,
             vault="",
-            variables={"base_time_servers": [_TIME]},
         )
