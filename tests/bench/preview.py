@@ -19,6 +19,7 @@ from pathlib import Path
 
 from infra import config, paths, preview
 from infra.engine.events import Event
+from tests.bench.figures import spread
 
 EXAMPLES = paths.REPOSITORY / "examples" / "valid"
 #: Goals of the project: seconds for a preview of about 150 resources, and for the import.
@@ -66,10 +67,6 @@ def sample(work: Callable[[], object]) -> Sample:
         for name in ("user", "system", "children_user", "children_system")
     ]
     return Sample(wall, sum(spent))
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{min(values):6.2f} {statistics.median(values):6.2f} {max(values):6.2f}"
 
 
 def shown(title: str, samples: Sequence[Sample], note: str = "") -> None:
