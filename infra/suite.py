@@ -124,7 +124,12 @@ class Suite:
             folders.append(INTEGRATION_TESTS)
         present = [folder for folder in folders if (paths.REPOSITORY / folder).is_dir()]
         options = ["-q", "-n", "auto", "--dist", "worksteal"]
-        options += ["--cov=infra", "--cov-branch", "--cov-report=term:skip-covered"]
+        options += [
+            "--cov=infra",
+            "--cov=policies",
+            "--cov-branch",
+            "--cov-report=term:skip-covered",
+        ]
         # Too little coverage fails the run although every test passed.
         self._pytest("unit", [*present, *options, f"--cov-fail-under={COVERAGE}"])
 

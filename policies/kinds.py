@@ -1,0 +1,66 @@
+"""Kinds of Kubernetes objects that rules speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An API resource; `group` is empty for the core. `subresources` are asked about as well."""
+
+    group: str
+    version: str
+    resource: str
+    name: str
+    subresources: tuple[str, ...] = ()
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def pulumi_type(self) -> str:
+        """The type of pulumi-kubernetes."""
+        return f"kubernetes:{self.group or 'core'}/{self.version}:{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the API lists all objects of the kind."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{self.version}/{self.resource}"
+
+
+POD: Final = Kind("", "v1", "pods", "Pod", ("ephemeralcontainers",))
+DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
+REPLICA_SET: Final = Kind("apps", "v1", "replicasets", "ReplicaSet")
+STATEFUL_SET: Final = Kind("apps", "v1", "statefulsets", "StatefulSet")
+DAEMON_SET: Final = Kind("apps", "v1", "daemonsets", "DaemonSet")
+JOB: Final = Kind("batch", "v1", "jobs", "Job")
+CRON_JOB: Final = Kind("batch", "v1", "cronjobs", "CronJob")
+#: Everything that runs containers. Controllers are refused at once, not only the pods that they
+#: would make: who applies one is told.
+WORKLOADS: Final = (POD, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
+
+NAMESPACE: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICE: Final = Kind("", "v1", "services", "Service")
+SERVICE_ACCOUNT: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+SECRET: Final = Kind("", "v1", "secrets", "Secret")
+CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
+ENDPOINTS: Final = Kind("", "v1", "endpoints", "Endpoints")
+LIMIT_RANGE: Final = Kind("", "v1", "limitranges", "LimitRange")
+RESOURCE_QUOTA: Final = Kind("", "v1", "resourcequotas", "ResourceQuota")
+VOLUME: Final = Kind("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+VOLUME_CLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+INGRESS: Final = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
+_RBAC = "rbac.authorization.k8s.io"
+ROLE: Final = Kind(_RBAC, "v1", "roles", "Role")
+ROLE_BINDING: Final = Kind(_RBAC, "v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLE: Final = Kind(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDING: Final = Kind(
+    _RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)

@@ -1,0 +1,247 @@
+"""The Pulumi policy pack: the engine's analyzer protocol over the registry.
+
+pulumi_policy's own server converts each resource anew for each policy, which for this many rules
+costs more than the preview itself (docs/adr/0016-policies.md); this one converts it once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent import futures
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import analyzer_pb2 as proto
+from pulumi.runtime.proto import analyzer_pb2_grpc, plugin_pb2
+
+from policies import preview
+from policies.admission import Admission, Settings
+from policies.properties import Properties
+from policies.relations import Relations, Resource, Stack
+from policies.rule import Level, Rule, Severity
+from policies.values import Undecided, plain
+
+NAME = "ai-lab"
+VERSION = "0.1.0"
+_LEVELS = {
+    Level.ADVISORY: proto.ADVISORY,
+    Level.MANDATORY: proto.MANDATORY,
+    Level.REMEDIATE: proto.REMEDIATE,
+    Level.DISABLED: proto.DISABLED,
+}
+_SEVERITIES = {
+    Severity.LOW: proto.POLICY_SEVERITY_LOW,
+    Severity.MEDIUM: proto.POLICY_SEVERITY_MEDIUM,
+    Severity.HIGH: proto.POLICY_SEVERITY_HIGH,
+    Severity.CRITICAL: proto.POLICY_SEVERITY_CRITICAL,
+}
+#: As large as the engine's own messages may be.
+_MESSAGE = 400 * 1024**2
+
+
+class Pack(analyzer_pb2_grpc.AnalyzerServicer):
+    """Answers the engine about every resource and, at the end, about the whole stack."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_type: dict[str, list[Rule]] = {}
+        self._relations: list[tuple[Rule, Relations]] = []
+        for rule in rules:
+            for type_ in preview.types_of(rule):
+                self._by_type.setdefault(type_, []).append(rule)
+            if isinstance(rule.preview, Relations):
+                self._relations.append((rule, rule.preview))
+        self._levels: dict[str, Level] = {}
+        self._settings = Settings()
+
+    def level(self, rule: Rule) -> Level:
+        return self._levels.get(rule.id, rule.level)
+
+    @property
+    def _rules(self) -> dict[str, Rule]:
+        found = {rule.id: rule for rules in self._by_type.values() for rule in rules}
+        return dict(sorted((found | {rule.id: rule for rule, _ in self._relations}).items()))
+
+    def GetAnalyzerInfo(  # noqa: N802 - names of the protocol
+        self, request: empty_pb2.Empty, context: grpc.ServicerContext
+    ) -> proto.AnalyzerInfo:
+        return proto.AnalyzerInfo(
+            name=NAME,
+            version=VERSION,
+            displayName="AI lab",
+            description="What holds of every lab before it is deployed",
+            supportsConfig=True,
+            policies=[self._info(rule) for rule in self._rules.values()],
+        )
+
+    def _info(self, rule: Rule) -> proto.PolicyInfo:
+        related = isinstance(rule.preview, Relations)
+        info = proto.PolicyInfo(
+            name=rule.id,
+            displayName=rule.title,
+            description=rule.reason,
+            enforcementLevel=_LEVELS[rule.level],
+            severity=_SEVERITIES[rule.severity],
+            policy_type=proto.POLICY_TYPE_STACK if related else proto.POLICY_TYPE_RESOURCE,
+            tags=list(rule.controls),
+            remediation_steps=rule.remedy,
+        )
+        if isinstance(rule.admission, Admission) and rule.admission.uses_settings:
+            info.configSchema.properties.update(
+                {"registries": {"type": "array", "items": {"type": "string"}}}
+            )
+        return info
+
+    def GetPluginInfo(  # noqa: N802
+        self, request: empty_pb2.Empty, context: grpc.ServicerContext
+    ) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def Handshake(  # noqa: N802
+        self, request: proto.AnalyzerHandshakeRequest, context: grpc.ServicerContext
+    ) -> proto.AnalyzerHandshakeResponse:
+        return proto.AnalyzerHandshakeResponse()
+
+    def Configure(  # noqa: N802
+        self, request: proto.ConfigureAnalyzerRequest, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        levels = {number: level for level, number in _LEVELS.items()}
+        for name, config in request.policyConfig.items():
+            self._levels[name] = levels[config.enforcementLevel]
+            given = json_format.MessageToDict(config.properties)
+            if "registries" in given:
+                self._settings = Settings(registries=tuple(given["registries"]))
+        return empty_pb2.Empty()
+
+    def ConfigureStack(  # noqa: N802
+        self, request: proto.AnalyzerStackConfigureRequest, context: grpc.ServicerContext
+    ) -> proto.AnalyzerStackConfigureResponse:
+        return proto.AnalyzerStackConfigureResponse()
+
+    def Cancel(  # noqa: N802
+        self, request: empty_pb2.Empty, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def Analyze(  # noqa: N802
+        self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
+    ) -> proto.AnalyzeResponse:
+        rules = self._active(request.type)
+        response = proto.AnalyzeResponse()
+        if not rules:
+            return response
+        properties = _read(request.properties)
+        for rule in rules:
+            try:
+                faults = preview.of_resource(rule, request.type, properties, self._settings)
+                response.diagnostics.extend(self._denied(rule, fault) for fault in faults)
+            except Undecided as error:
+                response.diagnostics.append(self._undecided(rule, str(error)))
+        return response
+
+    def AnalyzeStack(  # noqa: N802
+        self, request: proto.AnalyzeStackRequest, context: grpc.ServicerContext
+    ) -> proto.AnalyzeResponse:
+        response = proto.AnalyzeResponse()
+        active = [
+            (rule, check)
+            for rule, check in self._relations
+            if self.level(rule) is not Level.DISABLED
+        ]
+        types = frozenset[str]().union(*(check.types for _, check in active))
+        stack = Stack([_resource(one) for one in request.resources if one.type in types])
+        for rule, check in active:
+            try:
+                for fault in check.faults(stack):
+                    urn = fault.resource.urn if fault.resource is not None else ""
+                    response.diagnostics.append(self._denied(rule, fault.message, urn))
+            except Undecided as error:
+                response.diagnostics.append(self._undecided(rule, str(error)))
+        return response
+
+    def Remediate(  # noqa: N802
+        self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
+    ) -> proto.RemediateResponse:
+        response = proto.RemediateResponse()
+        rules = [r for r in self._active(request.type) if self.level(r) is Level.REMEDIATE]
+        properties: Mapping[str, Any] = json_format.MessageToDict(request.properties)
+        for rule in rules:
+            if not isinstance(rule.preview, Properties):
+                continue
+            said = proto.Remediation(
+                policyName=rule.id, policyPackName=NAME, policyPackVersion=VERSION
+            )
+            try:
+                changed = rule.preview.remedied(request.type, properties)
+            except Undecided as error:
+                said.diagnostic = str(error)
+                response.remediations.append(said)
+                continue
+            if changed is not None:
+                properties = changed
+                said.description = rule.title
+                said.properties.update(changed)
+                response.remediations.append(said)
+        return response
+
+    def _active(self, type_: str) -> list[Rule]:
+        rules = self._by_type.get(type_, [])
+        return [rule for rule in rules if self.level(rule) is not Level.DISABLED]
+
+    def _denied(self, rule: Rule, fault: str, urn: str = "") -> proto.AnalyzeDiagnostic:
+        level = self.level(rule)
+        # What could not be corrected must be.
+        told = Level.MANDATORY if level is Level.REMEDIATE else level
+        text = f"{rule.title}\n{fault}" + (f"\n{rule.remedy}" if rule.remedy else "")
+        return self._diagnostic(rule, text, told, urn)
+
+    def _undecided(self, rule: Rule, why: str) -> proto.AnalyzeDiagnostic:
+        """Told, and decided when the resource is made: then its values are known."""
+        text = f"{rule.title}\nUndecided: {why}; the rule decides at `pulumi up`."
+        return self._diagnostic(rule, text, Level.ADVISORY)
+
+    def _diagnostic(
+        self, rule: Rule, text: str, level: Level, urn: str = ""
+    ) -> proto.AnalyzeDiagnostic:
+        return proto.AnalyzeDiagnostic(
+            policyName=rule.id,
+            policyPackName=NAME,
+            policyPackVersion=VERSION,
+            description=rule.reason,
+            message=text,
+            enforcementLevel=_LEVELS[level],
+            severity=_SEVERITIES[rule.severity],
+            urn=urn,
+        )
+
+
+def _read(properties: struct_pb2.Struct) -> dict[str, Any]:
+    found: dict[str, Any] = plain(json_format.MessageToDict(properties))
+    return found
+
+
+def _resource(one: proto.AnalyzerResource) -> Resource:
+    return Resource(
+        type=one.type,
+        name=one.name,
+        urn=one.urn,
+        properties=_read(one.properties),
+        parent=one.parent,
+        protect=one.options.protect,
+        property_dependencies={
+            key: list(found.urns) for key, found in one.propertyDependencies.items()
+        },
+    )
+
+
+def serve(rules: Iterable[Rule]) -> None:
+    """Serves until the engine ends this process; tells it the port on standard output."""
+    options = [("grpc.max_receive_message_length", _MESSAGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=options)
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Pack(rules), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()

@@ -1,0 +1,180 @@
+"""Checks of one resource's properties, written as what they must be."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policies.values import Undecided, shown, value, values
+
+Check = Callable[[Mapping[str, Any]], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Must:
+    """What lies at a path (`a.b.*.c`) must satisfy `accepts`.
+
+    `wanted` ends the sentence "PATH must be ...". `broken` are values that must be denied: they
+    are the mutants of tests and the failing example; a protection that is not set counts as one
+    unless `optional`.
+    """
+
+    path: str
+    wanted: str
+    accepts: Callable[[Any], bool]
+    broken: tuple[Any, ...]
+    optional: bool = False
+    #: Path and values of another property: only then.
+    when: tuple[str, tuple[Any, ...]] | None = None
+    #: What a remediation sets; only where it makes a resource stricter and nothing else.
+    safe: Any = None
+
+    def faults(self, properties: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong.
+
+        Raises:
+            Undecided: a value that decides is not known yet.
+        """
+        if not self.applies(properties):
+            return
+        for found in values(properties, self.path):
+            if not self._accepted(found):
+                yield f"{self.path} is {shown(found)} and must be {self.wanted}"
+
+    def applies(self, properties: Mapping[str, Any]) -> bool:
+        if self.when is None:
+            return True
+        path, allowed = self.when
+        return value(properties, path) in allowed
+
+    def _accepted(self, found: Any) -> bool:
+        return (self.optional and found is None) or self.accepts(found)
+
+
+def must_be(path: str, *allowed: Any, broken: Sequence[Any] = (), optional: bool = False) -> Must:
+    """One of these values. Without `broken`, a boolean is turned and a text is another one."""
+    wanted = " or ".join(shown(one) for one in allowed)
+    spoiled = tuple(broken) or tuple(
+        not one if isinstance(one, bool) else "another" for one in allowed[:1]
+    )
+    return Must(path, wanted, lambda found: found in allowed, spoiled, optional)
+
+
+def must_be_set(path: str) -> Must:
+    """Anything but nothing."""
+    return Must(path, "set", lambda found: found not in (None, "", [], {}), ("",))
+
+
+def must_not_be_set(path: str, *, broken: Any) -> Must:
+    """Nothing, or switched off."""
+    return Must(path, "unset", lambda found: found in (False, "", [], {}), (broken,), True)
+
+
+def must_match(path: str, pattern: str, wanted: str, *, broken: Sequence[Any]) -> Must:
+    """A text that fits a regular expression as a whole."""
+    fits = re.compile(pattern)
+    return Must(
+        path,
+        wanted,
+        lambda found: isinstance(found, str) and bool(fits.fullmatch(found)),
+        tuple(broken),
+    )
+
+
+def must_be_at_least(path: str, least: float, *, unit: str = "") -> Must:
+    wanted = f"at least {least} {unit}".rstrip()
+    return Must(
+        path,
+        wanted,
+        lambda found: isinstance(found, (int, float)) and found >= least,
+        (least - 1,),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What properties of resources of these types must be.
+
+    `must` is by Pulumi type. `check` adds what cannot be said so, for all these types; its mutants
+    are then `broken`: functions that spoil a copy of a resource's properties.
+    """
+
+    must: Mapping[str, Sequence[Must]]
+    check: Check | None = None
+    broken: Sequence[Callable[[dict[str, Any]], None]] = ()
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return tuple(self.must)
+
+    def faults(self, type_: str, properties: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with a resource. What is known to be wrong is told before what is not
+        known yet.
+
+        Raises:
+            Undecided: nothing is known to be wrong, and a value that decides is not known yet.
+        """
+        told, undecided = False, None
+        checks: list[Check] = [one.faults for one in self.must[type_]]
+        if self.check is not None:
+            checks.append(self.check)
+        for check in checks:
+            try:
+                for fault in check(properties):
+                    told = True
+                    yield fault
+            except Undecided as error:
+                undecided = undecided or error
+        if undecided is not None and not told:
+            raise undecided
+
+    def remedied(self, type_: str, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The properties with everything corrected that can be safely; None if there is nothing.
+
+        Raises:
+            Undecided: a value that decides is not known yet.
+        """
+        changed = None
+        for one in self.must[type_]:
+            if one.safe is not None and list(one.faults(changed or properties)):
+                changed = replaced(changed or properties, one.path, one.safe)
+        return changed
+
+    def mutants(
+        self, type_: str, properties: Mapping[str, Any]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Copies of a resource's properties with one protection flipped, each with what was done
+        to it.
+        """
+        for one in self.must[type_]:
+            if not one.applies(properties):
+                continue
+            for bad in one.broken:
+                yield f"{one.path} = {bad!r}", replaced(properties, one.path, bad)
+            if not one._accepted(None):
+                yield f"{one.path} removed", replaced(properties, one.path, None)
+        for spoil in self.broken:
+            changed = copy.deepcopy(dict(properties))
+            spoil(changed)
+            yield spoil.__name__, changed
+
+
+def replaced(properties: Mapping[str, Any], path: str, bad: Any) -> dict[str, Any]:
+    """A copy with another value at a path, in every item that `*` stands for; None removes it."""
+    changed = copy.deepcopy(dict(properties))
+    *way, last = path.split(".")
+    found: list[Any] = [changed]
+    for part in way:
+        if part == "*":
+            found = [item for one in found for item in (one if isinstance(one, list) else [])]
+        else:
+            found = [one.setdefault(part, {}) for one in found if isinstance(one, dict)]
+    for one in found:
+        if bad is None:
+            one.pop(last, None)
+        else:
+            one[last] = copy.deepcopy(bad)
+    return changed

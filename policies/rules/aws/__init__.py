@@ -1,0 +1,1 @@
+"""Rules for what lies on AWS."""
