@@ -12,6 +12,14 @@ from infra.errors import BadUsage
 
 if TYPE_CHECKING:
     from infra.costs.estimate import Estimate, Line
+    from infra.costs.tables import Basis
+
+_HOW: dict[Basis, str] = {
+    "read": "read",
+    "catalogue": "read in a catalogue",
+    "reported": "reported",
+    "recalled": "recalled",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +44,8 @@ def cost(
 ) -> None:
     """Say what a lab would cost in a month, as far as price tables say, from what it would make.
 
-    Each figure says where it is from. What has no price is shown as such and is in no total.
+    Each figure says where it is from. What has no price is named and is in no total; a total is
+    then the least that a month costs.
 
     For example:
 
@@ -68,7 +77,10 @@ def _document(target: str, estimate: Estimate) -> dict[str, Any]:
             currency: {basis: str(amount) for basis, amount in by_basis.items()}
             for currency, by_basis in estimate.totals.items()
         },
-        "lines_without_price": estimate.without_price,
+        "lower_bound": estimate.lower_bound,
+        "lines_without_price": len(estimate.without_price),
+        "without_price": estimate.without_price,
+        "without_table": list(estimate.without_table),
         "paid_by_use": dict(estimate.by_use),
         "not_covered": list(NEVER_COVERED),
     }
@@ -97,12 +109,16 @@ def _text(estimate: Estimate) -> str:
 
     lines = [f"{'what':<52} {'quantity':>17} {'unit price':>12} {'a month':>12}  price known by"]
     lines += [_row(line) for line in estimate.lines]
+    least = "at least " if estimate.lower_bound else ""
     lines += [
-        f"Total of what was {basis}: {amount} {currency} a month"
+        f"Total of what was {_HOW[basis]}: {least}{amount} {currency} a month"
         for currency, by_basis in estimate.totals.items()
         for basis, amount in sorted(by_basis.items())
     ]
-    lines.append(f"{estimate.without_price} lines have no price and are in no total.")
+    lines += [f"There is no price table for {place}." for place in estimate.without_table]
+    if missing := estimate.without_price:
+        lines.append(f"{len(missing)} lines have no price and are in no total:")
+        lines += [f"  {what}" for what in missing]
     lines += ["What is not covered:", *(f"  {text}" for text in NEVER_COVERED)]
     lines += [f"  by use: {kind} (x{count})" for kind, count in estimate.by_use.items()]
     return "\n".join(lines)

@@ -51,6 +51,8 @@ class Estimate:
 
     lines: Sequence[Line]
     by_use: Mapping[str, int]
+    #: Places that resources are in and no table is for: `aws eu-west-3`.
+    without_table: Sequence[str] = ()
 
     @property
     def totals(self) -> dict[str, dict[Basis, Decimal]]:
@@ -63,9 +65,14 @@ class Estimate:
         return dict(found)
 
     @property
-    def without_price(self) -> int:
-        """Number of lines that are in no total."""
-        return sum(line.month is None for line in self.lines)
+    def without_price(self) -> list[str]:
+        """What is in no total, by the key that a price table would have for it."""
+        return [line.what for line in self.lines if line.month is None]
+
+    @property
+    def lower_bound(self) -> bool:
+        """Whether something that is paid for is in no total."""
+        return bool(self.without_price or self.by_use)
 
 
 def estimate(
@@ -99,7 +106,13 @@ def estimate(
         Line(kind, regions.get(provider, "unknown"), count, None, "", None, "")
         for (provider, kind), count in sorted(unknown.items())
     ]
-    return Estimate(lines, dict(sorted(by_use.items())))
+    tabled = {(table.provider, table.region) for table in tables}
+    places = {
+        (provider, regions.get(provider, "unknown"))
+        for provider in (*(key[0] for key in amounts), *(key[0] for key in unknown))
+    }
+    without_table = [" ".join(place) for place in sorted(places - tabled)]
+    return Estimate(lines, dict(sorted(by_use.items())), without_table)
 
 
 def _line(

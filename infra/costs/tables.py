@@ -4,26 +4,30 @@ A figure is only as good as its source, so each says how it was come by (`basis`
 was read were stored copies, whose own age is not known; look at the page before you decide.
 
 - `read`: it stands on the provider's own page, a stored copy of which was read;
+- `catalogue`: it stands in somebody's public copy of the provider's price list, which names the
+  region, at the commit in its address. The date is when it was read: the list is that old or older;
 - `reported`: somebody else says that it stands there;
 - `recalled`: nobody checked it; it is here to give an order of magnitude.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infra.errors import PriceTableInvalid
 
-Basis = Literal["read", "reported", "recalled"]
+Basis = Literal["read", "catalogue", "reported", "recalled"]
 Unit = Literal["hour", "month", "GiB-month"]
 FOLDER = Path(__file__).parent / "prices"
+_COMMIT = re.compile(r"/[0-9a-f]{40}/")
 
 
 class Price(BaseModel):
@@ -36,10 +40,18 @@ class Price(BaseModel):
     unit: Unit
     price: Decimal = Field(gt=0)
     basis: Basis
-    #: The provider's page on which the figure has to stand.
+    #: The provider's page on which the figure has to stand, or the file of a catalogue in which it
+    #: was read.
     source: str = Field(pattern=r"^https://")
     #: When it was read, reported or recalled.
     date: date
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        """A catalogue changes by the hour: without its commit nobody can look the figure up."""
+        if self.basis == "catalogue" and not _COMMIT.search(self.source):
+            raise ValueError(f"{self.key}: the source of a catalogue's figure names its commit")
+        return self
 
 
 class PriceTable(BaseModel):

@@ -7,6 +7,7 @@ its type, and everything else is unknown: nothing is ever free because nobody th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,6 +20,24 @@ HOURS = 730
 
 #: What groups of machines refer to for the kind of their machines.
 TEMPLATES = frozenset({"aws:ec2/launchTemplate:LaunchTemplate"})
+
+#: The kind of Azure's disks that has a price a step, and its steps by the most GiB that they hold.
+_PREMIUM = "Premium_LRS"
+_PREMIUM_STEPS = (
+    (4, "p1"),
+    (8, "p2"),
+    (16, "p3"),
+    (32, "p4"),
+    (64, "p6"),
+    (128, "p10"),
+    (256, "p15"),
+    (512, "p20"),
+    (1024, "p30"),
+    (2048, "p40"),
+    (4096, "p50"),
+)
+#: Sizes of Azure's machines name what they can after the number; an `s` is premium disks.
+_PREMIUM_CAPABLE = re.compile(r"Standard_[A-Z]+[0-9]+(-[0-9]+)?[a-z]*s[a-z]*_")
 
 Inputs = Mapping[str, Any]
 
@@ -95,17 +114,29 @@ def _azure_cluster(inputs: Inputs) -> Iterator[Usage]:
 
 
 def _azure_pool(inputs: Inputs) -> Iterator[Usage]:
+    """Azure chooses the kind of a pool's disks: premium ones where the machines can have them."""
     count = int(inputs.get("minCount", inputs.get("count", 1)))
-    yield _hours(f"vm/{inputs['vmSize']}", count)
+    machine = str(inputs["vmSize"])
+    yield _hours(f"vm/{machine}", count)
     if size := inputs.get("osDiskSizeGB"):
-        yield _gib("disk/managed", size, count)
+        kind = _PREMIUM if _PREMIUM_CAPABLE.match(machine) else "managed"
+        yield _azure_disk(kind, size, count)
 
 
 def _azure_machine(inputs: Inputs) -> Iterator[Usage]:
     yield _hours(f"vm/{inputs['hardwareProfile']['vmSize']}")
     disk = (inputs.get("storageProfile") or {}).get("osDisk") or {}
     if size := disk.get("diskSizeGB"):
-        yield _gib("disk/managed", size)
+        kind = (disk.get("managedDisk") or {}).get("storageAccountType", "managed")
+        yield _azure_disk(str(kind), size)
+
+
+def _azure_disk(kind: str, size: Any, count: int = 1) -> Usage:
+    """Premium disks are paid for by the step that they fit into, whatever is used of it."""
+    steps = (name for most, name in _PREMIUM_STEPS if Decimal(str(size)) <= most)
+    if kind == _PREMIUM and (step := next(steps, None)):
+        return Usage(f"disk/premium-lrs-{step}", "month", Decimal(count))
+    return _gib(f"disk/{kind}", size, count)
 
 
 def _azure_database(inputs: Inputs) -> Iterator[Usage]:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra import costs
+from infra import config, costs
 from infra.cli import main
 from infra.costs import tables, usage
 from infra.costs.estimate import NEVER_COVERED, Estimate, estimate
 from infra.costs.tables import Basis, Price, PriceTable
 from infra.costs.usage import Planned
 from infra.errors import PriceTableInvalid
+from infra.paths import REPOSITORY, Home
+from tests.unit.engine.conftest import FakePulumi, fake_pulumi, home
 
+__all__ = ["fake_pulumi", "home"]
+
+EXAMPLES = sorted((REPOSITORY / "examples" / "valid").glob("*.yaml"))
 REGIONS = {"aws": "here-1", "azure": "there"}
 
 
@@ -51,6 +57,16 @@ NODES = Planned(
 )
 
 
+class Quiet:
+    """Nobody looks."""
+
+    def note(self, text: str) -> None:
+        del text
+
+    def event(self, event: object) -> None:
+        del event
+
+
 def lines(found: Estimate) -> dict[str, Any]:
     return {line.what: line for line in found.lines}
 
@@ -70,7 +86,8 @@ def test_a_month_has_730_hours_and_totals_keep_to_their_basis() -> None:
             "recalled": Decimal("30.00"),
         }
     }
-    assert found.without_price == 0
+    assert found.without_price == []
+    assert not found.lower_bound
 
 
 @pytest.mark.parametrize(
@@ -91,7 +108,8 @@ def test_what_is_not_known_has_no_price_and_is_in_no_total(planned: Planned, wha
     assert line.price is None
     assert line.month is None
     assert not found.totals
-    assert found.without_price == 1
+    assert found.without_price == [what]
+    assert found.lower_bound
 
 
 def test_a_region_that_is_not_known_has_no_prices() -> None:
@@ -213,12 +231,84 @@ def test_what_resources_take(type_: str, inputs: dict[str, Any], expected: dict[
     assert {part.key: part.quantity for part in found} == expected
 
 
-def test_the_tables_of_the_repository_are_whole() -> None:
-    known = tables.load()
-    assert {(table.provider, table.region) for table in known} >= {
-        ("aws", "eu-central-1"),
-        ("azure", "germanywestcentral"),
-    }
+@pytest.mark.parametrize(
+    ("machine", "size", "expected"),
+    [
+        ("Standard_D4ads_v5", 128, {"disk/premium-lrs-p10": 3}),
+        ("Standard_D4ads_v5", 129, {"disk/premium-lrs-p15": 3}),
+        ("Standard_NC4as_T4_v3", 512, {"disk/premium-lrs-p20": 3}),
+        ("Standard_D4ads_v5", 9000, {"disk/Premium_LRS": 27000}),
+        ("Standard_D4_v3", 128, {"disk/managed": 384}),
+    ],
+    ids=["fits", "next-step", "gpu", "beyond-the-steps", "no-premium"],
+)
+def test_premium_disks_are_paid_for_by_their_step(
+    machine: str, size: int, expected: dict[str, int]
+) -> None:
+    inputs = {"vmSize": machine, "count": 3, "osDiskSizeGB": size}
+    found = usage.usage(Planned("azure-native:containerservice:AgentPool", "x", inputs))
+    assert found is not None
+    assert {part.key: part.quantity for part in found[1:]} == expected
+
+
+def test_a_machine_says_what_disk_it_has() -> None:
+    disk = {"diskSizeGB": 30, "managedDisk": {"storageAccountType": "Premium_LRS"}}
+    inputs = {"hardwareProfile": {"vmSize": "D2"}, "storageProfile": {"osDisk": disk}}
+    found = usage.usage(Planned("azure-native:compute:VirtualMachine", "x", inputs))
+    assert found is not None
+    disk_part = found[1]
+    assert (disk_part.key, disk_part.unit) == ("disk/premium-lrs-p4", "month")
+    assert disk_part.quantity == 1
+
+
+def test_every_region_of_the_examples_has_a_table() -> None:
+    tabled = {(table.provider, table.region) for table in tables.load()}
+    used = {place for file in EXAMPLES for place in costs.regions(config.load_file(file)).items()}
+    assert len(used) == 5
+    assert used <= tabled
+
+
+def test_each_table_is_named_by_what_it_is_for() -> None:
+    for file in tables.FOLDER.glob("*.yaml"):
+        [table] = tables.load(tables.FOLDER.parent, own=[file])
+        assert file.stem == f"{table.provider}-{table.region}"
+
+
+def test_every_figure_says_where_it_is_from_and_when() -> None:
+    """Nothing has a date of tomorrow, and what nobody checked cannot grow unseen."""
+    today = datetime.now(UTC).date()
+    known = [(table.region, price) for table in tables.load() for price in table.prices]
+    assert all(price.source and price.date <= today for _, price in known)
+    assert sorted({region for region, price in known if price.basis == "recalled"}) == [
+        "eu-central-1",
+        "germanywestcentral",
+    ]
+
+
+def test_a_region_without_a_table_and_a_key_without_a_price_are_told() -> None:
+    bad = {"aws": "moon-1", "azure": "there"}
+    found = estimate([CLUSTER], bad, [TABLE])
+    assert found.without_table == ["aws moon-1"]
+    without = TABLE.model_copy(update={"prices": TABLE.prices[1:]})
+    found = estimate([CLUSTER, NODES], REGIONS, [without])
+    assert found.without_table == []
+    assert found.without_price == ["eks/cluster"]
+
+
+def test_an_estimate_leaves_nothing_of_a_stack_that_was_never_deployed(
+    fake_pulumi: FakePulumi, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    document = json.dumps({"steps": []})
+    summary: dict[str, Any] = {"summaryEvent": {"resourceChanges": {}}}
+    fake_pulumi.play(preview={"output": document, "events": [summary]})
+    before = set(tmp_path.rglob("*"))
+    costs.of("local", Quiet())
+    assert not home.root.exists()
+    left = {path for path in set(tmp_path.rglob("*")) - before if "fake-pulumi" not in path.parts}
+    assert left == set()
 
 
 @pytest.mark.parametrize(
@@ -230,8 +320,9 @@ def test_the_tables_of_the_repository_are_whole() -> None:
         lambda text: text + text[text.index("  - ") :],
         lambda text: "[",
         lambda text: text.replace(", date: 2026-11-21", ""),
+        lambda text: re.sub("/[0-9a-f]{40}/", "/main/", text),
     ],
-    ids=["free", "unknown-basis", "no-page", "twice", "no-yaml", "no-date"],
+    ids=["free", "unknown-basis", "no-page", "twice", "no-yaml", "no-date", "no-commit"],
 )
 def test_a_table_that_claims_too_much_is_refused(
     tmp_path: Path, spoil: Callable[[str], str]
@@ -260,7 +351,8 @@ def test_the_command_prints_lines_totals_and_what_is_missing(
     for text in ("eks/cluster", "73.00 EUR", "read 2026-01-02", "no price", "1 lines have no"):
         assert text in shown
     assert NEVER_COVERED[0] in shown
-    assert "Total of what was recalled: 30.00 EUR a month" in shown
+    assert "Total of what was recalled: at least 30.00 EUR a month" in shown
+    assert "1 lines have no price and are in no total:\n  aws:new/thing:Thing\n" in shown
 
 
 @pytest.mark.usefixtures("known")
@@ -273,4 +365,7 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert by_what["eks/cluster"]["source"].startswith("https://")
     assert document["totals"]["EUR"]["read"] == "73.00"
     assert document["lines_without_price"] == 1
+    assert document["without_price"] == ["aws:new/thing:Thing"]
+    assert document["lower_bound"] is True
+    assert document["without_table"] == []
     assert document["not_covered"]
