@@ -243,6 +243,18 @@ class StateDamaged(LabError):
     title = "the stack's state cannot be read"
 
 
+class PolicyViolated(PulumiFailed):
+    """A rule that must hold does not; `lab policies explain RULE` says why it is there."""
+
+    code = "LAB-710"
+
+
+class RuleUnknown(LabError):
+    """There is no rule of that name."""
+
+    code = "LAB-711"
+
+
 class VerificationFailed(LabError):
     code = "LAB-801"
     title = "a check failed"

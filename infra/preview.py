@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from infra import config
 from infra.engine import Stack, exclusive, recovery
 from infra.engine.environment import notice
-from infra.engine.events import Diagnostic, Event
+from infra.engine.events import Diagnostic, Event, Violation
 from infra.engine.plan import Plan
 from infra.engine.target import Target
 from infra.paths import Home
@@ -97,7 +97,7 @@ def _plan(
 ) -> Plan:
     # Planned steps look like done ones; only what is said is worth showing before the result.
     def receive(event: Event) -> None:
-        if isinstance(event, Diagnostic):
+        if isinstance(event, (Diagnostic, Violation)):
             show.event(event)
 
     driver = Stack(target.stack, on_event=receive, target=target)

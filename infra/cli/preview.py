@@ -81,6 +81,16 @@ def document(plan: Any) -> dict[str, Any]:
     return {
         "seconds": plan.seconds,
         "changes": dict(plan.changes),
+        "violations": [
+            {
+                "rule": one.rule,
+                "level": one.level,
+                "severity": one.severity,
+                "urn": one.urn,
+                "message": one.message,
+            }
+            for one in plan.violations
+        ],
         "steps": [
             {
                 "operation": step.operation,

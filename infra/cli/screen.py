@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from infra.cli import options
-from infra.engine.events import UNCHANGED, Diagnostic, Event, ResourceEvent
+from infra.engine.events import UNCHANGED, Diagnostic, Event, ResourceEvent, Violation
 
 _VERBS = {
     "create": "created",
@@ -84,6 +84,8 @@ class Screen:
                 self._resource(event)
             case Diagnostic(ephemeral=True) if event.urn in self._running:
                 self._running[event.urn].detail = event.message
+            case Violation():
+                self._violation(event)
             case Diagnostic(severity="warning") if "$PATH" not in event.message:
                 # The engine warns of every plugin that it finds on PATH; ours are meant to be.
                 self.note(event.message)
@@ -120,6 +122,12 @@ class Screen:
             f"  {verb:<10} {title}  {seconds:.1f} s",
             style="red" if event.state == "failed" else "",
         )
+
+    def _violation(self, event: Violation) -> None:
+        style = "red" if event.mandatory else "yellow"
+        where = f" at {event.name}" if event.name else ""
+        for line in f"policy {event.rule}{where}: {event.message}".splitlines():
+            self._line(f"  {line}", style=style)
 
     def _line(self, text: str, *, style: str) -> None:
         elapsed = time.monotonic() - self._begin

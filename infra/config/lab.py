@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,16 @@ class QueueSpec(Model):
     gpus: int = Field(default=0, ge=0, le=1024)
 
 
+class PolicyLevel(Model):
+    """A rule that is to be stricter or weaker than the rule itself says."""
+
+    #: Id of the rule (`lab policies list`)
+    rule: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    level: Literal["advisory", "mandatory", "remediate", "disabled"]
+    #: Why, for whoever reviews it
+    because: str = Field(min_length=10)
+
+
 class Lab(Model):
     """A whole lab: what is the same on every ground."""
 
@@ -40,6 +50,7 @@ class Lab(Model):
     registry: RegistrySpec | None = None
     sandboxes: tuple[SandboxSpec, ...] = ()
     queues: tuple[QueueSpec, ...] = ()
+    policies: tuple[PolicyLevel, ...] = ()
 
     @property
     def sites(self) -> Mapping[str, Site]:
@@ -93,6 +104,13 @@ class Lab(Model):
             names = [entry.name for entry in entries]
             if len(names) != len(set(names)):
                 raise ValueError(f"{kind}: a name is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _one_level_for_each_rule(self) -> Self:
+        rules = [entry.rule for entry in self.policies]
+        if len(rules) != len(set(rules)):
+            raise ValueError("policies: a rule is named twice")
         return self
 
     @model_validator(mode="after")

@@ -6,8 +6,9 @@ Source: sdk/go/common/apitype/events.go of Pulumi 3.259.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from infra.provider import tokens
@@ -53,6 +54,26 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """What a policy says of a resource, or (`urn` is empty) of the stack."""
+
+    rule: str
+    #: Pulumi's enforcement level; only what is mandatory stops an operation.
+    level: str
+    severity: str
+    message: str
+    urn: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def mandatory(self) -> bool:
+        return self.level == "mandatory"
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """How the whole operation ended: number of resources by operation."""
 
@@ -60,7 +81,7 @@ class Summary:
     result: str
 
 
-Event = ResourceEvent | Diagnostic | Summary
+Event = ResourceEvent | Diagnostic | Violation | Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,29 +101,14 @@ def parse(line: str) -> Event | None:
         return None
     if not isinstance(document, dict):
         return None
-    for key, state in _STATES.items():
+    for key, read in _READERS.items():
         if key in document:
-            return _resource(document[key].get("metadata", {}), state)
-    if "diagnosticEvent" in document:
-        # Debug messages quote whole resources, before Pulumi masks what is secret in them.
-        body = document["diagnosticEvent"]
-        return None if body.get("severity") == "debug" else _diagnostic(body)
-    if "summaryEvent" in document:
-        summary = document["summaryEvent"]
-        return Summary(summary.get("resourceChanges") or {}, summary.get("result", ""))
+            return read(document[key])
     return None
 
 
-_STATES: dict[str, Literal["started", "done", "failed"]] = {
-    "resourcePreEvent": "started",
-    "resOutputsEvent": "done",
-    "resOpFailedEvent": "failed",
-}
-
-
-def _resource(
-    metadata: dict[str, Any], state: Literal["started", "done", "failed"]
-) -> ResourceEvent:
+def _resource(body: dict[str, Any], state: Literal["started", "done", "failed"]) -> ResourceEvent:
+    metadata = body.get("metadata", {})
     detailed, new = metadata.get("detailedDiff") or {}, metadata.get("new") or {}
     return ResourceEvent(
         state=state,
@@ -116,7 +122,10 @@ def _resource(
     )
 
 
-def _diagnostic(body: dict[str, Any]) -> Diagnostic:
+def _diagnostic(body: dict[str, Any]) -> Diagnostic | None:
+    # Debug messages quote whole resources, before Pulumi masks what is secret in them.
+    if body.get("severity") == "debug":
+        return None
     return Diagnostic(
         severity=body.get("severity", "info"),
         # The engine puts colour codes into messages, in its own notation.
@@ -124,6 +133,30 @@ def _diagnostic(body: dict[str, Any]) -> Diagnostic:
         urn=body.get("urn", ""),
         ephemeral=bool(body.get("ephemeral", False)),
     )
+
+
+def _violation(body: dict[str, Any]) -> Violation:
+    return Violation(
+        rule=body.get("policyName", ""),
+        level=body.get("enforcementLevel", ""),
+        severity=body.get("severity", ""),
+        message=_without_colour(body.get("message", "")).strip(),
+        urn=body.get("resourceUrn", ""),
+    )
+
+
+def _summary(body: dict[str, Any]) -> Summary:
+    return Summary(body.get("resourceChanges") or {}, body.get("result", ""))
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Event | None]] = {
+    "resourcePreEvent": partial(_resource, state="started"),
+    "resOutputsEvent": partial(_resource, state="done"),
+    "resOpFailedEvent": partial(_resource, state="failed"),
+    "diagnosticEvent": _diagnostic,
+    "policyEvent": _violation,
+    "summaryEvent": _summary,
+}
 
 
 def _without_colour(text: str) -> str:
@@ -138,6 +171,7 @@ class Timeline:
     changes: dict[str, int] = field(default_factory=dict)
     result: str = ""
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
     steps: list[ResourceEvent] = field(default_factory=list)
     failed: list[ResourceEvent] = field(default_factory=list)
     _started: dict[str, float] = field(default_factory=dict)
@@ -150,6 +184,8 @@ class Timeline:
             case Diagnostic():
                 if not event.ephemeral and event.message:
                     self.diagnostics.append(event)
+            case Violation():
+                self.violations.append(event)
             case ResourceEvent(state="started"):
                 self._started[event.urn] = at
                 if event.operation not in UNCHANGED:

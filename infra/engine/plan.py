@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from infra.engine.events import UNCHANGED, ResourceEvent
+from infra.engine.events import UNCHANGED, ResourceEvent, Violation
 from infra.errors import PulumiFailed
 from infra.plugins.values import UNKNOWN_TEXTS
 
@@ -61,6 +61,8 @@ class Plan:
     changes: Mapping[str, int]
     #: Wall time of the engine.
     seconds: float
+    #: What policies say of it.
+    violations: tuple[Violation, ...] = ()
 
     @property
     def changed(self) -> int:

@@ -7,19 +7,33 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from infra import paths, toolchain
 from infra.config import PROJECT
-from infra.engine import process, recovery
+from infra.engine import policies, process, recovery
 from infra.engine.environment import make_private_files, operation_environment, recorded
-from infra.engine.events import Diagnostic, Event, Phase, ResourceEvent, Timeline, parse
+from infra.engine.events import (
+    Diagnostic,
+    Event,
+    Phase,
+    ResourceEvent,
+    Timeline,
+    Violation,
+    parse,
+)
 from infra.engine.plan import Plan, read_plan
 from infra.engine.target import Target
-from infra.errors import Interrupted, OperationStopped, PreviewOnly, PulumiFailed
+from infra.errors import (
+    Interrupted,
+    OperationStopped,
+    PolicyViolated,
+    PreviewOnly,
+    PulumiFailed,
+)
 from infra.paths import Home
 
 
@@ -122,7 +136,8 @@ class Stack:
         result, output, timeline = self._operate(
             Operation.PREVIEW, ("--json", "--show-sames", *options)
         )
-        return read_plan(output, timeline.done, changes=result.changes, seconds=result.seconds)
+        plan = read_plan(output, timeline.done, changes=result.changes, seconds=result.seconds)
+        return replace(plan, violations=tuple(timeline.violations))
 
     def _operate(
         self, operation: Operation, options: Sequence[str]
@@ -184,6 +199,8 @@ class Stack:
     def _options(self, operation: Operation) -> list[str]:
         options = ["--stack", self.name, "--non-interactive", "--suppress-progress"]
         options += ["--config-file", str(self._configuration())]
+        if operation in (Operation.UP, Operation.PREVIEW):
+            options += policies.options(self._target.lab, self._target.pulumi_home)
         if operation is not Operation.PREVIEW:
             options += ["--yes", "--skip-preview"]
         return options
@@ -242,6 +259,16 @@ def _stopping(running: Sequence[str]) -> Diagnostic:
     )
 
 
+def _denied(operation: Operation, denied: Sequence[Violation]) -> PolicyViolated:
+    told = dict.fromkeys(f"{entry.rule} at {entry.name}: {entry.message}" for entry in denied)
+    more = f"\nand {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    return PolicyViolated(
+        f"{operation.value} was refused by policies:\n" + "\n".join(list(told)[:_SHOWN]) + more,
+        next_step=f"`./lab policies explain {denied[0].rule}` says why the rule is there and how "
+        "to satisfy it.",
+    )
+
+
 def _command(operation: Operation) -> str:
     return "destroy --yes" if operation is Operation.DESTROY else "up"
 
@@ -251,6 +278,8 @@ _LAB_ERROR = re.compile(r"(?P<code>LAB-\d{3}) (?P<message>.+?) Next: (?P<next>[^
 
 
 def _failure(operation: Operation, timeline: Timeline, output: str, next_step: str) -> PulumiFailed:
+    if denied := [entry for entry in timeline.violations if entry.mandatory]:
+        return _denied(operation, denied)
     errors = timeline.errors()
     # The engine sums up at the end ("update failed"); the cause comes first.
     own = next((m for entry in errors if (m := _LAB_ERROR.search(entry.message))), None)

@@ -174,7 +174,8 @@ def pod(
                 },
                 "resources": {
                     "requests": {"cpu": "10m", "memory": "16Mi"},
-                    "limits": {"cpu": "100m", "memory": "32Mi"},
+                    # All attempts begin at once.
+                    "limits": {"cpu": "500m", "memory": "32Mi"},
                 },
             }
         ],
