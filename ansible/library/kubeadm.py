@@ -102,9 +102,20 @@ class Kubeadm:
         elif self.state == "initialised" and self._recorded() != self.digest:
             self._change()
         else:
-            return False
+            return self._take_away_super_admin()
+        self._take_away_super_admin()
         write(self.marker, json.dumps({"config": self.digest}).encode(), 0o600)
         return True
+
+    def _take_away_super_admin(self) -> bool:
+        """Its group is above every rule of the cluster, and its rights cannot be taken back.
+
+        Nothing of the lab needs it; `kubeadm init phase kubeconfig super-admin` makes it again.
+        """
+        file = _KUBERNETES / "super-admin.conf"
+        there = file.exists()
+        file.unlink(missing_ok=True)
+        return there
 
     def _recorded(self) -> str:
         return str(json.loads(self.marker.read_text())["config"])
@@ -118,9 +129,6 @@ class Kubeadm:
             self._with_config(["join"], options, self.join)
         else:
             self._with_config([_COMMANDS[self.state]], options, self.config)
-            # Its group is above every rule of the cluster and cannot be taken its rights; nothing
-            # of the lab needs it, and `kubeadm init phase kubeconfig super-admin` makes it again.
-            (_KUBERNETES / "super-admin.conf").unlink(missing_ok=True)
 
     def _change(self) -> None:
         manifest = _KUBERNETES / "manifests" / "kube-apiserver.yaml"

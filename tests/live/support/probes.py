@@ -148,6 +148,7 @@ def pod(
     *,
     node: str = "",
     labels: Mapping[str, str] | None = None,
+    cpu: str = "100m",
 ) -> dict[str, Any]:
     """A probe pod. On a named node it also tolerates the control plane's taint."""
     spec: dict[str, Any] = {
@@ -174,8 +175,7 @@ def pod(
                 },
                 "resources": {
                     "requests": {"cpu": "10m", "memory": "16Mi"},
-                    # All attempts begin at once.
-                    "limits": {"cpu": "500m", "memory": "32Mi"},
+                    "limits": {"cpu": cpu, "memory": "32Mi"},
                 },
             }
         ],
@@ -217,7 +217,8 @@ def client(
 ) -> dict[str, Any]:
     """A pod that tries targets and ends."""
     command = ["sh", "-c", client_script(targets)]
-    return pod(name, namespace, command, node=node, labels=labels)
+    # All attempts begin at once.
+    return pod(name, namespace, command, node=node, labels=labels, cpu="500m")
 
 
 def first_packet(name: str, namespace: str, address: str, *, node: str = "") -> dict[str, Any]:

@@ -41,6 +41,10 @@ def test_no_identity_above_the_rules_stays(folder: Path, programs: Programs) -> 
     programs.add("kubeadm", f"touch {conf}/admin.conf {conf}/super-admin.conf")
     assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
     assert [file.name for file in conf.iterdir()] == ["admin.conf"]
+    # Nor in a cluster that was made before it was taken away, or when somebody made it again.
+    (conf / "super-admin.conf").touch()
+    assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert [file.name for file in conf.iterdir()] == ["admin.conf"]
 
 
 def test_half_done_is_reset_first(folder: Path, programs: Programs) -> None:
