@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from policies.values import Undecided, shown, value, values
+from policies.values import Undecided, shown, unknown_paths, value, values
 
 Check = Callable[[Mapping[str, Any]], Iterator[str]]
 
@@ -41,6 +41,8 @@ class Must:
         if not self.applies(properties):
             return
         for found in values(properties, self.path):
+            if any(unknown_paths(found)):
+                raise Undecided(self.path)
             if not self._accepted(found):
                 yield f"{self.path} is {shown(found)} and must be {self.wanted}"
 
@@ -73,7 +75,9 @@ def must_not_be_set(path: str, *, broken: Any) -> Must:
     return Must(path, "unset", lambda found: found in (False, "", [], {}), (broken,), True)
 
 
-def must_match(path: str, pattern: str, wanted: str, *, broken: Sequence[Any]) -> Must:
+def must_match(
+    path: str, pattern: str, wanted: str, *, broken: Sequence[Any], optional: bool = False
+) -> Must:
     """A text that fits a regular expression as a whole."""
     fits = re.compile(pattern)
     return Must(
@@ -81,6 +85,7 @@ def must_match(path: str, pattern: str, wanted: str, *, broken: Sequence[Any]) -
         wanted,
         lambda found: isinstance(found, str) and bool(fits.fullmatch(found)),
         tuple(broken),
+        optional,
     )
 
 
@@ -94,21 +99,52 @@ def must_be_at_least(path: str, least: float, *, unit: str = "") -> Must:
     )
 
 
+def must_be_between(path: str, least: float, most: float, *, unit: str = "") -> Must:
+    """A number that is not too small and not too large."""
+    wanted = f"{least} to {most} {unit}".rstrip()
+    return Must(
+        path,
+        wanted,
+        lambda found: isinstance(found, (int, float)) and least <= found <= most,
+        (least - 1, most + 1),
+    )
+
+
+def must_contain(path: str, *items: Any) -> Must:
+    """A list with all of these items."""
+    wanted = f"a list with {', '.join(map(str, items))}"
+    return Must(
+        path,
+        wanted,
+        lambda found: isinstance(found, list) and all(item in found for item in items),
+        ([], list(items[1:])),
+    )
+
+
+def only_if(path: str, *allowed: Any, then: Must) -> Must:
+    """The same, asked of resources only that have one of these values at a path."""
+    return replace(then, when=(path, allowed))
+
+
 @dataclass(frozen=True, slots=True)
 class Properties:
     """What properties of resources of these types must be.
 
     `must` is by Pulumi type. `check` adds what cannot be said so, for all these types; its mutants
     are then `broken`: functions that spoil a copy of a resource's properties.
+
+    `forbidden` are types of which there must be no resource at all, each with properties that one
+    may have: no stack of ours has such a mutant by itself.
     """
 
     must: Mapping[str, Sequence[Must]]
     check: Check | None = None
     broken: Sequence[Callable[[dict[str, Any]], None]] = ()
+    forbidden: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def types(self) -> tuple[str, ...]:
-        return tuple(self.must)
+        return (*self.must, *self.forbidden)
 
     def faults(self, type_: str, properties: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with a resource. What is known to be wrong is told before what is not
@@ -117,6 +153,9 @@ class Properties:
         Raises:
             Undecided: nothing is known to be wrong, and a value that decides is not known yet.
         """
+        if type_ in self.forbidden:
+            yield f"there must be no {type_.rpartition(':')[2]}"
+            return
         told, undecided = False, None
         checks: list[Check] = [one.faults for one in self.must[type_]]
         if self.check is not None:
@@ -138,7 +177,7 @@ class Properties:
             Undecided: a value that decides is not known yet.
         """
         changed = None
-        for one in self.must[type_]:
+        for one in self.must.get(type_, ()):
             if one.safe is not None and list(one.faults(changed or properties)):
                 changed = replaced(changed or properties, one.path, one.safe)
         return changed

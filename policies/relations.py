@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.values import plain
+from policies.values import UNKNOWNS, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,19 @@ class Stack:
             one
             for one in self.of_type(*types)
             if resource.urn in one.property_dependencies.get(key, ())
+        ]
+
+    def parts(self, whole: Resource, key: str, name: str, *types: str) -> list[Resource]:
+        """The resources of these types that name this one in the property `key`: as the program
+        has it, or as a text that is the whole's own property `name`.
+        """
+        own = whole.properties.get(name)
+        told = own if isinstance(own, str) and own not in UNKNOWNS else None
+        return [
+            one
+            for one in self.of_type(*types)
+            if whole.urn in one.property_dependencies.get(key, ())
+            or (told is not None and one.properties.get(key) == told)
         ]
 
 

@@ -33,6 +33,9 @@ def test_a_flipped_protection_is_denied(rule: Rule) -> None:
             tried += 1
             denied = list(preview.of_resource(rule, one.type, mutant, Settings()))
             assert denied, f"{example}: {one.type} {one.name} passes with {what}"
+    for type_, stranger in rule.preview.forbidden.items():
+        tried += 1
+        assert list(preview.of_resource(rule, type_, stranger, Settings())), f"{type_} passes"
     assert tried, f"no example has a {' or '.join(rule.preview.types)}: nothing is proven"
 
 

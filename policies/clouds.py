@@ -1,0 +1,89 @@
+"""What rules of both clouds share: regions, ranges of addresses, keys, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
+
+from policies.properties import Must
+
+#: Regions of AWS in the Union
+#: (https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html); London and
+#: Zurich are not.
+AWS_REGIONS: Final = (
+    "eu-central-1",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-3",
+    "eusc-de-east-1",
+)
+#: Regions of Azure in the Union (https://learn.microsoft.com/azure/reliability/regions-list); not
+#: those of Norway, Switzerland and the United Kingdom.
+AZURE_REGIONS: Final = (
+    "austriaeast",
+    "belgiumcentral",
+    "denmarkeast",
+    "francecentral",
+    "francesouth",
+    "germanynorth",
+    "germanywestcentral",
+    "italynorth",
+    "northeurope",
+    "polandcentral",
+    "spaincentral",
+    "swedencentral",
+    "swedensouth",
+    "westeurope",
+)
+#: Ranges that no route of the internet leads to (RFC 1918, 6598, 4193).
+_PRIVATE: Final = tuple(
+    ip_network(one)
+    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
+
+def is_narrow(range_: Any) -> bool:
+    """Whether a range is private, or one address (that of a tunnel's other end)."""
+    try:
+        network = ip_network(range_)
+    except ValueError:
+        return False
+    return network.num_addresses == 1 or any(_within(network, one) for one in _PRIVATE)
+
+
+def _within(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv4Network) and isinstance(other, IPv4Network):
+        return network.subnet_of(other)
+    if isinstance(network, IPv6Network) and isinstance(other, IPv6Network):
+        return network.subnet_of(other)
+    return False
+
+
+def must_be_narrow(path: str) -> Must:
+    """A range that is private or one address, if there is one."""
+    broken = ("0.0.0.0/0", "8.0.0.0/7", "::/0", "2a00::/12")
+    return Must(path, "a private range or one address", is_narrow, broken, optional=True)
+
+
+def must_be_own_key(path: str) -> Must:
+    """A key of the lab's own; those that AWS makes for a service are called alias/aws/SERVICE."""
+    return Must(
+        path,
+        "a key of the lab's own",
+        lambda found: isinstance(found, str) and found != "" and "alias/aws/" not in found,
+        ("", "alias/aws/ebs"),
+    )
+
+
+def must_have_tags(path: str, *wanted: str) -> Must:
+    """A map with something at each of these keys."""
+
+    def has_all(found: Any) -> bool:
+        return isinstance(found, Mapping) and all(found.get(key) for key in wanted)
+
+    short = dict.fromkeys(wanted[1:], "something")
+    empty = dict.fromkeys(wanted, "")
+    return Must(path, f"tags {', '.join(wanted)}", has_all, ({}, short, empty))
