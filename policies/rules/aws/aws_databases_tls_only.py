@@ -48,8 +48,9 @@ def _other(name: str, told: str) -> Any:
     def spoil(properties: dict[str, Any]) -> None:
         _no_parameters(properties)
         if "family" in properties:
-            given = {key: allowed[0] for key, allowed in _WANTED.items()} | {name: value}
-            properties["parameters"] = [{"name": key, "value": told} for key, told in given.items()]
+            given = {key: allowed[0] for key, allowed in _WANTED["postgres"].items()}
+            given[name] = told
+            properties["parameters"] = [{"name": key, "value": one} for key, one in given.items()]
 
     spoil.__name__ = f"{name} = {told}"
     return spoil
