@@ -1,0 +1,116 @@
+"""Writes docs/reference/policies.md from the rules, and what serves each control.
+
+Run `python -m policies.reference` after a change of rules, claims or live checks; tests hold both
+files to the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.paths import REPOSITORY
+from policies.controls import claims
+from policies.controls.catalogue import CATALOGUES, controls
+from policies.controls.code import existing
+from policies.controls.matrix import make
+from policies.controls.standing import State
+from policies.registry import all_rules
+from policies.rule import NotHere, Place, Rule
+
+PAGE = REPOSITORY / "docs" / "reference" / "policies.md"
+_AREAS = {"aws": "AWS", "azure": "Azure", "hosts": "Machines", "kubernetes": "Kubernetes"}
+
+
+def page() -> str:
+    """docs/reference/policies.md."""
+    rules = all_rules()
+    lines = [
+        "# Policies",
+        "",
+        "Every rule of the lab. `./lab policies explain RULE` prints its code and examples; how",
+        "rules work and how to add one: [policies](../policies.md). This page is made from",
+        "`policies/rules` by `python -m policies.reference`.",
+        "",
+        f"{len(rules)} rules. `refused` means that a deployment stops; `warned` that it goes on.",
+    ]
+    for area, title in _AREAS.items():
+        chosen = [rule for rule in rules.values() if area_of(rule.id) == area]
+        if chosen:
+            lines += ["", f"## {title}", ""]
+            lines += ["| rule | what holds, and why | severity | where | controls |"]
+            lines += ["|---|---|---|---|---|", *map(_row, chosen)]
+    return "\n".join([*lines, *_controls()]) + "\n"
+
+
+def area_of(id_: str) -> str:
+    """The folder of a rule's file."""
+    return file_of(id_).rsplit("/", 2)[-2]
+
+
+def file_of(id_: str) -> str:
+    """The path of a rule's file in the repository.
+
+    Raises:
+        KeyError: there is no such rule.
+    """
+    name = f"{id_.replace('-', '_')}.py"
+    for file in sorted((REPOSITORY / "policies" / "rules").rglob(name)):
+        return str(file.relative_to(REPOSITORY))
+    raise KeyError(id_)
+
+
+def _row(rule: Rule) -> str:
+    level = "refused" if rule.level == "mandatory" else "warned"
+    cells = (
+        f"[{rule.id}](../../{file_of(rule.id)})",
+        f"**{rule.title}** {rule.reason}",
+        f"{rule.severity}, {level}",
+        "<br>".join(_places(rule)),
+        ", ".join(rule.controls),
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _places(rule: Rule) -> Iterator[str]:
+    for place in Place:
+        check = getattr(rule, place.value)
+        yield f"not at {place}: {check.because}" if isinstance(check, NotHere) else str(place)
+
+
+def _controls() -> Iterator[str]:
+    matrix = make(existing())
+    yield from ("", "## Controls", "")
+    yield "How many controls of each catalogue have something that serves them. What was found on a"
+    yield "running lab is in what `./lab policies matrix` writes."
+    yield from ("", f"| catalogue | {' | '.join(_SHOWN)} |", "|---|" + "---:|" * len(_SHOWN))
+    for catalogue, rows in matrix.by_catalogue():
+        numbers = [
+            sum(row.state in (State.SATISFIED, State.IN_PLACE) for row in rows),
+            sum(row.state is State.NOT_SATISFIED and bool(row.servers) for row in rows),
+            sum(row.state is State.NOT_SATISFIED and not row.servers for row in rows),
+            sum(row.state is State.OUT for row in rows),
+        ]
+        yield f"| {catalogue.title} | {' | '.join(map(str, numbers))} |"
+    yield ""
+    for catalogue in CATALOGUES.values():
+        yield f"- {catalogue.title}: {' '.join(catalogue.notes)}"
+    used = {id_ for rule in all_rules().values() for id_ in rule.controls}
+    named = [one for one in controls().values() if one.id in used]
+    yield from ("", "### Controls that rules name", "", "| control | duty |", "|---|---|")
+    for one in named:
+        marks = "".join(f" ({mark})" for mark in one.marks)
+        yield f"| {one.id} | {one.duty}{marks} |"
+
+
+_SHOWN = ("served", "partly", "not yet", "out of scope")
+
+
+def write() -> None:
+    """Writes both files."""
+    served = claims.serving(claims.claims(), existing())
+    claims.SERVED.write_text(claims.written(served))
+    PAGE.write_text(page())
+
+
+if __name__ == "__main__":
+    write()
