@@ -8,7 +8,7 @@ the API server only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +17,7 @@ from infra import naming
 from policies import expressions
 from policies.expressions import ExpressionError
 from policies.kinds import WORKLOADS, Kind
+from policies.platform import PLATFORM
 from policies.values import Undecided, unknown_paths
 
 Manifest = Mapping[str, Any]
@@ -27,11 +28,12 @@ _NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _OPEN_MAPS: Final = frozenset(
     ("annotations", "data", "labels", "limits", "matchLabels", "nodeSelector", "requests")
 )
-#: Where the description of pods lies, by kind; for expressions about workloads.
+#: Where the description of pods lies, by kind; for expressions about workloads. `dyn`: the API
+#: server knows each kind's fields, and would warn of those that only another one has.
 _POD: Final = (
     "object.kind == 'Pod' ? object.spec : "
-    "(object.kind == 'CronJob' ? object.spec.jobTemplate.spec.template.spec : "
-    "object.spec.template.spec)"
+    "(object.kind == 'CronJob' ? dyn(object).spec.jobTemplate.spec.template.spec : "
+    "dyn(object).spec.template.spec)"
 )
 _CONTAINERS: Final = (
     "variables.pod.containers"
@@ -79,7 +81,8 @@ class Settings:
     """What expressions know of the lab, as `variables.settings`."""
 
     #: Where images may come from: the part of their names before the last slash, or some of it.
-    registries: tuple[str, ...] = ("registry.k8s.io",)
+    #: `lab.local` is no registry: what has that name was put onto the nodes by the lab itself.
+    registries: tuple[str, ...] = ("lab.local", "registry.k8s.io")
 
     @property
     def literal(self) -> str:
@@ -96,12 +99,67 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody tries, for rules that depend on who asks or on what was there before.
+
+    `object` is what is to be (None: it is to be deleted), `before` what is (None: nothing yet).
+    """
+
+    object: Manifest | None
+    before: Manifest | None = None
+    #: The platform itself asks.
+    platform: bool = False
+    user: str = "somebody@example.org"
+    groups: tuple[str, ...] = ("system:authenticated",)
+    subresource: str = ""
+    #: It opens a connection, rather than storing anything.
+    connects: bool = False
+    #: Variables whose values only an API server can tell.
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The object that it is about, as it is known."""
+        return (self.before if self.object is None else self.object) or {}
+
+    @property
+    def operation(self) -> str:
+        if self.connects:
+            return "CONNECT"
+        if self.object is None:
+            return "DELETE"
+        return "CREATE" if self.before is None else "UPDATE"
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """As much of an admission request as rules ask for."""
+        metadata = self.manifest.get("metadata") or {}
+        return {
+            "operation": self.operation,
+            "subResource": self.subresource,
+            "name": metadata.get("name", ""),
+            "namespace": metadata.get("namespace", ""),
+            "userInfo": {"username": self.user, "groups": list(self.groups)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What a field of every pod is set to where nothing is said; the path begins in its spec."""
+
+    path: tuple[str, ...]
+    value: bool | str | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """A validating policy. Expressions may use `variables.pod` and `variables.containers` where
-    `kinds` are workloads, `variables.settings`, and what `variables` adds.
+    `kinds` are workloads, `variables.settings`, `variables.platform` (who asks is the platform),
+    and what `variables` adds. Conditions may use no variables: they are decided before these.
 
     `passes` are objects that must be admitted and `fails` such that must not be: tests send both
-    to the evaluator here and to a running API server, and `explain` shows the first of each.
+    to the evaluator here and to a running API server, and `explain` shows the first of each. Of
+    rules about requests, a tenant makes these objects; `allowed` and `refused` are further cases.
     """
 
     kinds: tuple[Kind, ...]
@@ -113,17 +171,24 @@ class Admission:
     #: Requests that it is about, by name; all must be true.
     conditions: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    allowed: tuple[Attempt, ...] = ()
+    refused: tuple[Attempt, ...] = ()
+    #: Set before the check, where the cluster can; only what makes a pod stricter.
+    defaults: tuple[Default, ...] = ()
 
     @property
     def of_the_request(self) -> bool:
         """Whether only the API server can decide: it depends on who asks or what was there."""
-        spoken = frozenset[str]().union(*map(expressions.names, self._texts()))
-        return bool(spoken & {"request", "oldObject", "authorizer"})
+        return bool(self._spoken & {"request", "oldObject", "authorizer", "platform"})
 
     @property
     def uses_settings(self) -> bool:
         """Whether it depends on what the lab's configuration says."""
-        return any("settings" in expressions.names(text) for text in self._texts())
+        return "settings" in self._spoken
+
+    @property
+    def _spoken(self) -> frozenset[str]:
+        return frozenset[str]().union(*map(expressions.names, self._texts()))
 
     def _texts(self) -> Iterator[str]:
         yield from (one.expression for one in self.validations)
@@ -132,7 +197,11 @@ class Admission:
 
     def all_variables(self, settings: Settings) -> dict[str, str]:
         """Every variable in the order in which each may use those before it."""
-        found = {"settings": settings.literal}
+        found = {}
+        if self.uses_settings:
+            found["settings"] = settings.literal
+        if "platform" in self._spoken:
+            found["platform"] = PLATFORM
         if set(self.kinds) <= set(WORKLOADS):
             found |= {"pod": _POD, "containers": _CONTAINERS}
         return found | dict(self.variables)
@@ -157,14 +226,43 @@ class Admission:
         if self.kind_of(manifest) is None or not self.scope.holds(namespace):
             return
         self._must_be_known(manifest)
-        variables: dict[str, Any] = {}
-        known = {"object": manifest, "namespaceObject": namespace, "variables": variables}
+        yield from self._decided({"object": manifest, "namespaceObject": namespace}, {}, settings)
+
+    def attempts(self) -> Iterator[tuple[Attempt, bool]]:
+        """Every example as a request, and whether it must be allowed."""
+        connects = self.operations == ("CONNECT",)
+        changes = "CREATE" not in self.operations and not connects
+        for manifests, right in ((self.passes, True), (self.fails, False)):
+            for manifest in manifests:
+                yield Attempt(manifest, manifest if changes else None, connects=connects), right
+        yield from ((one, True) for one in self.allowed)
+        yield from ((one, False) for one in self.refused)
+
+    def answers(self, attempt: Attempt, namespace: Manifest, settings: Settings) -> Iterator[str]:
+        """Why somebody is refused what he tries; nothing if he is not, or it is no such request."""
+        asked = attempt.operation in self.operations
+        if not asked or self.kind_of(attempt.manifest) is None or not self.scope.holds(namespace):
+            return
+        known = {
+            "object": attempt.object,
+            "oldObject": attempt.before,
+            "request": attempt.request,
+            "namespaceObject": namespace,
+        }
+        # Only an API server knows who may do what; an example says it.
+        yield from self._decided(known, {"platform": attempt.platform, **attempt.told}, settings)
+
+    def _decided(
+        self, known: dict[str, Any], variables: dict[str, Any], settings: Settings
+    ) -> Iterator[str]:
+        known["variables"] = variables
         try:
-            for name, text in self.all_variables(settings).items():
-                variables[name] = expressions.evaluate(text, known)
             for text in self.conditions.values():
                 if expressions.evaluate(text, known) is not True:
                     return
+            for name, text in self.all_variables(settings).items():
+                if name not in variables:
+                    variables[name] = expressions.evaluate(text, known)
         except ExpressionError as error:
             yield str(error)
             return
@@ -177,71 +275,10 @@ class Admission:
                 yield f"{validation.message} ({error})"
 
     def _must_be_known(self, manifest: Manifest) -> None:
-        spoken = frozenset[str]().union(*map(expressions.names, self._texts()))
+        spoken = self._spoken
         if set(self.kinds) <= set(WORKLOADS):
             spoken |= {"containers", "initContainers", "pod"}
         for path in unknown_paths(manifest):
             *_, parent, leaf = ("", *path)
             if leaf in spoken or (parent in spoken and parent in _OPEN_MAPS):
                 raise Undecided(".".join(path))
-
-
-def policy(
-    name: str, admission: Admission, *, title: str, reason: str, settings: Settings
-) -> dict[str, Any]:
-    """The ValidatingAdmissionPolicy; what cannot be evaluated is refused."""
-    rules = [
-        {
-            "apiGroups": [kind.group],
-            "apiVersions": [kind.version],
-            "resources": [kind.resource, *(f"{kind.resource}/{sub}" for sub in kind.subresources)],
-            "operations": list(admission.operations),
-            "scope": "Namespaced" if kind.namespaced else "Cluster",
-        }
-        for kind in admission.kinds
-    ]
-    spec: dict[str, Any] = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": rules},
-        "variables": [
-            {"name": key, "expression": text}
-            for key, text in admission.all_variables(settings).items()
-        ],
-        "validations": [
-            {"expression": one.expression, "message": one.message, "reason": "Forbidden"}
-            for one in admission.validations
-        ],
-    }
-    if admission.conditions:
-        spec["matchConditions"] = [
-            {"name": key, "expression": text} for key, text in admission.conditions.items()
-        ]
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {
-            "name": name,
-            "annotations": {
-                naming.ANNOTATION_INTENT: title,
-                f"{naming.LABEL_PREFIX}/reason": reason,
-            },
-        },
-        "spec": spec,
-    }
-
-
-def binding(name: str, admission: Admission, actions: Sequence[str]) -> dict[str, Any]:
-    """What puts the policy in force."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {
-            "policyName": name,
-            "validationActions": list(actions),
-            "matchResources": {
-                "matchPolicy": "Equivalent",
-                "namespaceSelector": admission.scope.selector,
-            },
-        },
-    }

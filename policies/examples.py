@@ -51,6 +51,12 @@ def pod_spec(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, 
     return _without_none(whole | spec)
 
 
+def security(**changes: Any) -> dict[str, Any]:
+    """Changes to the rights of the container; None removes one."""
+    whole = pod_spec()["containers"][0]["securityContext"]
+    return {"securityContext": _without_none(whole | changes)}
+
+
 def deployment(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """A deployment of such a pod."""
     labels = {"app": "example"}
@@ -70,6 +76,24 @@ def manifest(kind: str, *, api_version: str = "v1", **fields: Any) -> dict[str, 
     """Any other object of the sandbox; `metadata` adds to its own."""
     metadata = {"name": "example", "namespace": NAMESPACE} | fields.pop("metadata", {})
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def wide(kind: str, *, api_version: str = "v1", **fields: Any) -> dict[str, Any]:
+    """An object of the whole cluster; `metadata` adds to its own."""
+    metadata = {"name": "example"} | fields.pop("metadata", {})
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    """A Service that every rule admits, but for what is given; None removes a field."""
+    whole = {"selector": {"app": "example"}, "ports": [{"port": 80, "protocol": "TCP"}]}
+    return manifest("Service", spec=_without_none(whole | spec))
+
+
+def role(**rule: list[str]) -> dict[str, Any]:
+    """A Role with one rule that every rule here admits, but for what is given."""
+    whole = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    return manifest("Role", api_version="rbac.authorization.k8s.io/v1", rules=[whole | rule])
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,13 @@ class Kind:
     name: str
     subresources: tuple[str, ...] = ()
     namespaced: bool = True
+    #: Of the objects, where it is another than the resource's.
+    object_version: str = ""
 
     @property
     def api_version(self) -> str:
+        if self.object_version:
+            return self.object_version
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
@@ -44,7 +48,10 @@ CRON_JOB: Final = Kind("batch", "v1", "cronjobs", "CronJob")
 #: would make: who applies one is told.
 WORKLOADS: Final = (POD, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
 
-NAMESPACE: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+#: With the two other ways to write a namespace's metadata.
+NAMESPACE: Final = Kind(
+    "", "v1", "namespaces", "Namespace", ("finalize", "status"), namespaced=False
+)
 SERVICE: Final = Kind("", "v1", "services", "Service")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 SECRET: Final = Kind("", "v1", "secrets", "Secret")
@@ -63,4 +70,41 @@ ROLE_BINDING: Final = Kind(_RBAC, "v1", "rolebindings", "RoleBinding")
 CLUSTER_ROLE: Final = Kind(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
 CLUSTER_ROLE_BINDING: Final = Kind(
     _RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
+
+BUDGET: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+CILIUM_POLICY: Final = Kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")
+_ADMISSION = "admissionregistration.k8s.io"
+VALIDATING_WEBHOOKS: Final = Kind(
+    _ADMISSION,
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+MUTATING_WEBHOOKS: Final = Kind(
+    _ADMISSION,
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+RESOURCE_DEFINITION: Final = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+)
+API_SERVICE: Final = Kind(
+    "apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False
+)
+
+# What is asked of an object rather than stored.
+DEBUG_CONTAINERS: Final = Kind("", "v1", "pods/ephemeralcontainers", "Pod")
+EXEC: Final = Kind("", "v1", "pods/exec", "PodExecOptions")
+ATTACH: Final = Kind("", "v1", "pods/attach", "PodAttachOptions")
+PORT_FORWARD: Final = Kind("", "v1", "pods/portforward", "PodPortForwardOptions")
+TOKEN_REQUEST: Final = Kind(
+    "", "v1", "serviceaccounts/token", "TokenRequest", object_version="authentication.k8s.io/v1"
 )

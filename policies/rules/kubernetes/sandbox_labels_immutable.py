@@ -1,0 +1,74 @@
+"""What a namespace says about itself is said by the platform.
+
+Capsule, which keeps tenants apart by labels of namespaces, let tenants write them: CVE-2025-55205
+(https://github.com/advisories/GHSA-fcpm-6mxq-m5vv, labels of system namespaces) and CVE-2022-46167
+(https://github.com/advisories/GHSA-x45c-cvp8-q4fm, labels that hold Pod Security). The ways by
+`status` and `finalize` were forgotten at first (https://github.com/advisories/GHSA-2ww6-hf35-mfjm).
+"""
+
+from infra import naming
+from policies.admission import Admission, Attempt, Scope, Validation
+from policies.examples import wide
+from policies.kinds import NAMESPACE
+from policies.requests import NO_REQUEST, tried
+from policies.rule import Rule, Severity
+
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_SANDBOX = {naming.LABEL_SANDBOX: "demo"}
+_HAS = "has(oldObject.metadata.labels)"
+_LABELS = "has({0}.metadata.labels) ? {0}.metadata.labels : {{}}"
+_RESERVED = (
+    f"(k.startsWith('{naming.LABEL_PREFIX}/') || k.startsWith('pod-security.kubernetes.io/'))"
+)
+_SAME = (
+    f"variables.platform || (variables.labels.all(k, !{_RESERVED} || "
+    "(k in variables.before && variables.before[k] == variables.labels[k])) && "
+    f"variables.before.all(k, !{_RESERVED} || k in variables.labels))"
+)
+
+
+def _namespace(**labels: str) -> dict[str, object]:
+    return wide("Namespace", metadata={"labels": labels})
+
+
+RULE = Rule(
+    id="sandbox-labels-immutable",
+    title="Only the platform says by label what a namespace is and how strict it is.",
+    reason="The labels decide which rules, quotas and networks hold; who writes them takes a "
+    "namespace over, or lets privileged pods into his own.",
+    severity=Severity.CRITICAL,
+    controls=("SATRE-2.1.14", "SATRE-2.2.10", "EUDPR-33.1b-integrity", "CIS-K8S-5.2.1"),
+    preview=NO_REQUEST,
+    admission=Admission(
+        kinds=(NAMESPACE,),
+        scope=Scope.CLUSTER,
+        variables={
+            "labels": _LABELS.format("object"),
+            "before": f"oldObject != null && {_HAS} ? oldObject.metadata.labels : {{}}",
+        },
+        validations=(
+            Validation(
+                _SAME,
+                "a label of the lab or of Pod Security is not the tenant's to set, change or "
+                "remove.",
+            ),
+        ),
+        passes=(_namespace(team="blue"),),
+        fails=(
+            _namespace(**{naming.LABEL_SANDBOX: "demo"}),
+            _namespace(**{_ENFORCE: "privileged"}),
+        ),
+        allowed=(
+            Attempt(_namespace(**{_ENFORCE: "baseline"}), platform=True),
+            Attempt(_namespace(team="blue", **_SANDBOX), _namespace(**_SANDBOX)),
+        ),
+        refused=(
+            Attempt(_namespace(**_SANDBOX, **{_ENFORCE: "privileged"}), _namespace(**_SANDBOX)),
+            Attempt(_namespace(), _namespace(**_SANDBOX)),
+            Attempt(_namespace(**{naming.LABEL_SANDBOX: "other"}), _namespace(**_SANDBOX)),
+            Attempt(_namespace(**_SANDBOX), _namespace(), subresource="status"),
+        ),
+    ),
+    live=tried("sandbox-labels-immutable"),
+    remedy="Ask the platform's people.",
+)

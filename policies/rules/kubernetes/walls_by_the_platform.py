@@ -1,0 +1,60 @@
+"""The walls of a sandbox are not its tenant's to move."""
+
+from policies.admission import Admission, Attempt, Scope, Validation
+from policies.examples import manifest, role
+from policies.kinds import (
+    CILIUM_POLICY,
+    LIMIT_RANGE,
+    NETWORK_POLICY,
+    RESOURCE_QUOTA,
+    ROLE,
+    ROLE_BINDING,
+)
+from policies.requests import NO_REQUEST, tried
+from policies.rule import Rule, Severity
+
+_POLICY = manifest(
+    "NetworkPolicy",
+    api_version="networking.k8s.io/v1",
+    spec={"podSelector": {}, "egress": [{}], "policyTypes": ["Egress"]},
+)
+_QUOTA = manifest("ResourceQuota", spec={"hard": {"pods": "1"}})
+
+
+RULE = Rule(
+    id="walls-by-the-platform",
+    title="Only the platform changes a sandbox's network policies, quota, limits and roles.",
+    reason="Network policies and roles add up: one more, whoever made it, opens what all others "
+    "close.",
+    severity=Severity.CRITICAL,
+    controls=("SATRE-2.2.10", "SATRE-2.2.11", "SATRE-2.3.03", "EUDPR-27.2", "AIA-59.1d"),
+    preview=NO_REQUEST,
+    admission=Admission(
+        kinds=(
+            CILIUM_POLICY,
+            LIMIT_RANGE,
+            NETWORK_POLICY,
+            RESOURCE_QUOTA,
+            ROLE,
+            ROLE_BINDING,
+        ),
+        scope=Scope.SANDBOXES,
+        operations=("CREATE", "UPDATE", "DELETE"),
+        validations=(
+            Validation("variables.platform", "a sandbox's walls are changed by the platform only."),
+        ),
+        passes=(manifest("ConfigMap"),),
+        fails=(
+            _POLICY,
+            _QUOTA,
+            role(),
+        ),
+        allowed=(Attempt(_POLICY, platform=True),),
+        refused=(
+            Attempt(None, _POLICY),
+            Attempt({**_QUOTA, "spec": {"hard": {"pods": "100"}}}, _QUOTA),
+        ),
+    ),
+    live=tried("walls-by-the-platform"),
+    remedy="Change the sandbox in the lab's configuration.",
+)
