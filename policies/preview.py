@@ -46,6 +46,14 @@ def types_of(rule: Rule) -> frozenset[str]:
             return frozenset()
 
 
+def is_about(rule: Rule, stack: Stack) -> bool:
+    """Whether the stack has anything that the rule looks at."""
+    about = types_of(rule)
+    if isinstance(rule.preview, Relations):
+        about = frozenset(rule.preview.about)
+    return any(one.type in about for one in stack.resources)
+
+
 def of_resource(
     rule: Rule, type_: str, properties: Mapping[str, Any], settings: Settings
 ) -> Iterator[str]:

@@ -54,7 +54,8 @@ def plain(value: Any) -> Any:
 def _signed(value: Mapping[str, Any]) -> Any:
     match value[_SIGNATURE]:
         case rpc._special_secret_sig:
-            return Secret(plain(value.get("value")))
+            # In a state secrets are ciphertexts, of which nothing can be told.
+            return Secret(plain(value["value"]) if "value" in value else UNKNOWN)
         case rpc._special_output_value_sig:
             inner = plain(value["value"]) if "value" in value else UNKNOWN
             return Secret(inner) if value.get("secret") else inner
