@@ -18,6 +18,7 @@ from infra.cli import (
     environment,
     init,
     machines,
+    policies,
     preview,
     status,
     test,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for module in (init, up, preview, cost, status, verify, test, destroy, bench, doctor, environment):
     module.register(app)
 app.add_typer(machines.app, name="machines")
+app.add_typer(policies.app, name="policies")
 app.add_typer(toolchain_app, name="toolchain")
 
 

@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from infra import naming
@@ -70,8 +71,12 @@ def _property(name: str, value: str) -> Json:
 
 def _catalogue(one: Catalogue, controls: Sequence[Control]) -> Json:
     groups = [
-        {"title": title, "controls": [_control(control) for control in members]}
-        for title, members in groupby(controls, key=lambda control: control.group)
+        {
+            "id": f"{one.id}_{number}",
+            "title": title,
+            "controls": [_control(control) for control in members],
+        }
+        for number, (title, members) in enumerate(groupby(controls, key=attrgetter("group")), 1)
     ]
     return _document(
         "catalog",
@@ -163,6 +168,7 @@ def _assessment_results(matrix: Matrix) -> Json:
         matrix.time,
         matrix.time,
         **{
+            "metadata": {"links": [{"href": f"#{plan}", "rel": "assessment-plan"}]},
             "import-ap": {
                 "href": f"#{plan}",
                 "remarks": "The plan is the repository: its rules and its live checks.",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra import paths
 
-_LOCKS = paths.REPOSITORY / "tests" / "integration" / "clouds" / "judges"
+_LOCKS = paths.REPOSITORY / "tests" / "long" / "clouds" / "judges"
 #: Seconds; prowler's libraries are more than a gigabyte.
 _INSTALLING = 900
 
