@@ -10,8 +10,9 @@ from typing import Any
 from infra import paths
 from infra.config.loading import AnyLab
 from infra.errors import RuleUnknown
-from policies.admission import Admission
+from policies.admission import Admission, Settings
 from policies.registry import all_rules
+from policies.rule import Level
 
 PACK = paths.REPOSITORY / "policies"
 
@@ -31,18 +32,31 @@ def options(lab: AnyLab, folder: Path) -> list[str]:
     return ["--policy-pack", str(PACK), "--policy-pack-config", str(file)]
 
 
-def _configuration(lab: AnyLab) -> dict[str, Any]:
-    rules = all_rules()
-    found: dict[str, dict[str, Any]] = {}
+def levels(lab: AnyLab) -> dict[str, Level]:
+    """How strictly rules hold, where the lab's configuration says otherwise than the rules.
+
+    Raises:
+        RuleUnknown: it names a rule that does not exist.
+    """
     for entry in lab.policies:
-        if entry.rule not in rules:
+        if entry.rule not in all_rules():
             raise unknown(entry.rule)
-        found[entry.rule] = {"enforcementLevel": entry.level}
-    if lab.registry is not None:
-        for rule in rules.values():
-            if isinstance(rule.admission, Admission) and rule.admission.uses_settings:
-                config = found.setdefault(rule.id, {"enforcementLevel": rule.level.value})
-                config["registries"] = [lab.registry.address]
+    return {entry.rule: Level(entry.level) for entry in lab.policies}
+
+
+def settings(lab: AnyLab) -> Settings:
+    """What expressions of rules know of the lab."""
+    return Settings() if lab.registry is None else Settings(registries=(lab.registry.address,))
+
+
+def _configuration(lab: AnyLab) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {
+        rule: {"enforcementLevel": level.value} for rule, level in levels(lab).items()
+    }
+    for rule in all_rules().values():
+        if isinstance(rule.admission, Admission) and rule.admission.uses_settings:
+            config = found.setdefault(rule.id, {"enforcementLevel": rule.level.value})
+            config["registries"] = list(settings(lab).registries)
     return found
 
 

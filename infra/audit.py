@@ -1,0 +1,149 @@
+"""Looks at a lab for the audit of its policies: what it declared, enforces and is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from infra import toolchain, verify
+from infra.config import LocalLab
+from infra.engine import Operation, Stack, exclusive, policies, recovery
+from infra.engine.events import Event
+from infra.engine.target import Target
+from infra.errors import LabNotUp
+from infra.offline.kubernetes import kubeconfig
+from infra.offline.kubernetes.client import Api
+from infra.offline.kubernetes.settings import Settings
+from policies import cluster, relations
+from policies.admission import Admission
+from policies.audit import Audited, Check, Observed, audit
+from policies.kinds import NAMESPACE, Kind
+from policies.registry import all_rules
+from policies.rule import ByAdmission, Rule, Verified
+from policies.values import plain
+
+_POLICIES = "/apis/admissionregistration.k8s.io/v1"
+#: Where an API server lists what enforces rules, by kind.
+_ENFORCING = {
+    "ValidatingAdmissionPolicy": f"{_POLICIES}/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": f"{_POLICIES}/validatingadmissionpolicybindings",
+    "MutatingAdmissionPolicy": f"{_POLICIES}/mutatingadmissionpolicies",
+    "MutatingAdmissionPolicyBinding": f"{_POLICIES}/mutatingadmissionpolicybindings",
+}
+#: Objects that one answer lists.
+_PAGE = 500
+
+
+class Show(Protocol):
+    """Where messages go."""
+
+    def step(self, title: str) -> None:
+        """A new part of the work begins."""
+
+    def event(self, event: Event) -> None:
+        """Something happened in a Pulumi operation."""
+
+
+def of_stack(stack: str, show: Show, *, checks: bool = True) -> list[Audited]:
+    """Every rule in its three places, for a lab that is deployed.
+
+    Args:
+        stack: the lab's stack.
+        show: told what goes on.
+        checks: run the checks of `lab verify` that rules about machines need (half a minute).
+
+    Raises:
+        LabNotUp: nothing is deployed.
+        KubernetesUnreachable: the API server does not answer.
+        LabError: see `Stack.run` and `verify.run`.
+    """
+    target = Target.of(stack)
+    deployed = recovery.deployment(target.home, stack).get("resources") or []
+    if not deployed:
+        raise LabNotUp(f"nothing of stack {stack!r} is deployed.", next_step="`./lab up`")
+    rules = list(all_rules().values())
+    declared = relations.Stack([_resource(one) for one in deployed])
+    refreshed = None
+    if target.clouds:
+        show.step("Reading what is in the cloud")
+        with exclusive(target.home, purpose="lab policies audit"):
+            driver = Stack(stack, on_event=show.event, target=target)
+            driver.ensure()
+            driver.run(Operation.REFRESH)
+        now = recovery.deployment(target.home, stack).get("resources") or []
+        refreshed = relations.Stack([_resource(one) for one in now])
+    show.step("Reading what is in the cluster")
+    api = Api(kubeconfig.load(Settings(kubeconfig=str(target.home.kubeconfig))), patience=20)
+    version, settings = toolchain.version("kubernetes"), policies.settings(target.lab)
+    found: list[Check] | None = None
+    if checks and isinstance(target.lab, LocalLab):
+        show.step("Checking the machines")
+        found = list(_checks(stack, rules))
+    observed = Observed(
+        declared=declared,
+        refreshed=refreshed,
+        wanted=_by_name(cluster.objects(settings, version, policies.levels(target.lab))),
+        installed=_by_name(
+            {**one, "kind": kind} for kind, path in _ENFORCING.items() for one in _listed(api, path)
+        ),
+        objects={(kind.api_version, kind.name): list(_of(api, kind)) for kind in _kinds(rules)},
+        namespaces={one["metadata"]["name"]: one for one in _of(api, NAMESPACE)},
+        checks=found,
+        settings=settings,
+    )
+    return audit(rules, observed, object_name=cluster.name_of)
+
+
+def _resource(entry: Mapping[str, Any]) -> relations.Resource:
+    dependencies = entry.get("propertyDependencies") or {}
+    return relations.Resource(
+        type=entry["type"],
+        name=entry["urn"].rpartition("::")[2],
+        urn=entry["urn"],
+        properties=plain(entry.get("inputs") or {}),
+        parent=entry.get("parent", ""),
+        protect=entry.get("protect", False),
+        property_dependencies={key: list(urns or ()) for key, urns in dependencies.items()},
+    )
+
+
+def _by_name(manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {(one["kind"], one["metadata"]["name"]): one for one in manifests}
+
+
+def _kinds(rules: Iterable[Rule]) -> set[Kind]:
+    """Kinds of the objects that rules look at in a running cluster."""
+    return {
+        kind
+        for rule in rules
+        if isinstance(rule.live, ByAdmission) and isinstance(rule.admission, Admission)
+        for kind in rule.admission.kinds
+    }
+
+
+def _of(api: Api, kind: Kind) -> Iterator[dict[str, Any]]:
+    """Every object of a kind; lists do not say it of their items."""
+    for one in _listed(api, kind.path):
+        yield {"apiVersion": kind.api_version, "kind": kind.name, **one}
+
+
+def _listed(api: Api, path: str) -> Iterator[dict[str, Any]]:
+    following = ""
+    while True:
+        answer = api.request("GET", path, params={"limit": str(_PAGE), "continue": following})
+        if answer.status == 404:  # a cluster without this kind has no objects of it
+            return
+        if not answer.ok:
+            raise answer.refused(path)
+        yield from answer.body["items"]
+        following = answer.body["metadata"].get("continue", "")
+        if not following:
+            return
+
+
+def _checks(stack: str, rules: Iterable[Rule]) -> Iterator[Check]:
+    patterns = {
+        pattern for rule in rules if isinstance(rule.live, Verified) for pattern in rule.live.checks
+    }
+    for one in verify.run(stack, only=sorted(patterns)).checks:
+        yield Check(one.id, one.outcome, one.message)
