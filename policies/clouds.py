@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from policies.properties import Must
+from policies.values import Undecided, known, unknown_paths, value
 
 #: Regions of AWS in the Union
 #: (https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html); London and
@@ -45,6 +46,19 @@ _PRIVATE: Final = tuple(
 )
 
 
+def decided(properties: Mapping[str, Any], path: str) -> Any:
+    """What lies at a path, with all that is in it and no marks on secrets.
+
+    Raises:
+        Undecided: some of it is not known yet.
+    """
+    found = value(properties, path)
+    part = next(unknown_paths(found), None)
+    if part is not None:
+        raise Undecided(".".join((path, *part)))
+    return known(found)
+
+
 def is_narrow(range_: Any) -> bool:
     """Whether a range is private, or one address (that of a tunnel's other end)."""
     try:
@@ -75,6 +89,16 @@ def must_be_own_key(path: str) -> Must:
         "a key of the lab's own",
         lambda found: isinstance(found, str) and found != "" and "alias/aws/" not in found,
         ("", "alias/aws/ebs"),
+    )
+
+
+def must_be_own_vault_key(path: str) -> Must:
+    """A key in a vault of the lab's own, by its address or its id."""
+    return Must(
+        path,
+        "a key of the lab's own",
+        lambda found: isinstance(found, str) and found != "",
+        ("",),
     )
 
 

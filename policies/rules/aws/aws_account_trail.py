@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from policies.clouds import decided
 from policies.properties import Properties, must_be
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
-from policies.values import Undecided, unknown_paths
 
 _SELECTORS = "advancedEventSelectors"
 
 
 def _check(properties: Mapping[str, Any]) -> Iterator[str]:
-    found = properties.get(_SELECTORS) or []
-    if any(unknown_paths(found)):
-        raise Undecided(_SELECTORS)
+    found = decided(properties, _SELECTORS) or []
     fields = [field for one in found for field in one.get("fieldSelectors", [])]
     recorded = {
         category

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from policies.clouds import decided
 from policies.relations import Fault, Relations, Stack
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 from policies.spoiling import changed, without
-from policies.values import Undecided, unknown_paths, value
+from policies.values import value
 
 _CLUSTER = "aws:eks/cluster:Cluster"
 _BUDGET = "aws:budgets/budget:Budget"
@@ -23,9 +24,7 @@ def _check(stack: Stack) -> Iterator[Fault]:
     if not budgets:
         yield Fault("nobody is told what the lab spends")
     for budget in budgets:
-        found = value(budget.properties, "notifications") or []
-        if any(unknown_paths(found)):
-            raise Undecided("notifications")
+        found = decided(budget.properties, "notifications") or []
         heard = {one.get("notificationType") for one in found if _is_heard(one)}
         if "ACTUAL" not in heard:
             yield Fault("nobody is told before it is spent (notifications, ACTUAL)", budget)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from policies.clouds import decided
 from policies.relations import Fault, Relations, Stack
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 from policies.spoiling import changed, without
@@ -15,10 +16,10 @@ _YEAR = 365
 
 def _check(stack: Stack) -> Iterator[Fault]:
     for lock in stack.of_type(_LOCK):
-        kept = value(lock.properties, "rule.defaultRetention") or {}
-        if value(kept, "mode") != "COMPLIANCE":
+        kept = decided(lock.properties, "rule.defaultRetention") or {}
+        if kept.get("mode") != "COMPLIANCE":
             yield Fault("an administrator may delete what is locked (mode)", lock)
-        days, years = value(kept, "days") or 0, value(kept, "years") or 0
+        days, years = kept.get("days") or 0, kept.get("years") or 0
         if days < _YEAR and years < 1:
             yield Fault("what is locked is free within a year (days)", lock)
     for bucket in stack.of_type(_BUCKET):

@@ -3,21 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from policies.clouds import decided
 from policies.properties import Properties
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
-from policies.values import Undecided, unknown_paths, value
+from policies.values import value
 
 _TAINT = ("nvidia.com/gpu", "NO_SCHEDULE")
 
 
 def _check(properties: Mapping[str, Any]) -> Iterator[str]:
     image = value(properties, "amiType") or ""
-    labels = value(properties, "labels") or {}
+    labels = decided(properties, "labels") or {}
     if "NVIDIA" not in image and not any(key.endswith("/gpu") for key in labels):
         return
-    taints = value(properties, "taints") or []
-    if any(unknown_paths(taints)):
-        raise Undecided("taints")
+    taints = decided(properties, "taints") or []
     if _TAINT not in [(one.get("key"), one.get("effect")) for one in taints]:
         yield f"taints: {_TAINT[0]} with {_TAINT[1]} is missing"
 
