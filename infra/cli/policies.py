@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.options import Json, output, print_json
-from infra.errors import BadUsage, RuleUnknown
+from infra.errors import BadUsage
 
 if TYPE_CHECKING:
     from policies.controls.matrix import Matrix
@@ -61,15 +60,12 @@ def explain_(
 
     - `./lab policies explain no-host-access`
     """
+    from infra.engine.policies import unknown
     from policies import explain, registry
 
     rules = registry.all_rules()
     if rule not in rules:
-        near = difflib.get_close_matches(rule, rules, n=3, cutoff=0.4)
-        meant = f" Near: {', '.join(near)}." if near else ""
-        raise RuleUnknown(
-            f"there is no rule {rule}.{meant}", next_step="`./lab policies list` lists all."
-        )
+        raise unknown(rule)
     if as_json:
         print_json(explain.document(rules[rule]))
     else:
@@ -126,7 +122,7 @@ def _evidence(verify: Path | None, audit: Path | None) -> Evidence:
     from policies.controls.standing import Evidence, of_audit, of_verify
 
     return Evidence(
-        rules=_read(audit, lambda document: of_audit(document["rules"])),
+        rules=_read(audit, lambda document: of_audit(document["outcomes"])),
         checks=_read(verify, of_verify),
     )
 

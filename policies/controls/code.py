@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
 from infra.paths import REPOSITORY
@@ -24,10 +26,31 @@ class Code:
     tests: frozenset[str]
 
     def checks_like(self, pattern: str) -> list[str]:
-        """Checks by a pattern of `lab verify`; one that names a case (`a.b[[]case]`) keeps it."""
-        name, _, case = pattern.replace("[[]", "[").partition("[")
-        found = sorted(one for one in self.checks if fnmatchcase(one, name))
-        return [f"{one}[{case}" for one in found] if case else found
+        """Checks by a pattern. One that names cases stays as it is: cases are known when they
+        run.
+        """
+        return list(_like(self.checks, pattern))
+
+
+@functools.cache
+def _like(checks: frozenset[str], pattern: str) -> tuple[str, ...]:
+    found = tuple(sorted(one for one in checks if fits(one, pattern)))
+    return found or ((pattern,) if base(pattern) in checks else ())
+
+
+def fits(id_: str, pattern: str) -> bool:
+    """Whether a pattern means a check; brackets stand for themselves."""
+    return bool(_compiled(pattern).match(id_))
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern.replace("[", "[[]")))
+
+
+def base(pattern: str) -> str:
+    """The check that a pattern speaks of, without its cases."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
 
 
 def existing() -> Code:

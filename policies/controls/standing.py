@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from policies.audit import Audited, Stand
 from policies.controls import claims as claiming
 from policies.controls.catalogue import Control, controls
 from policies.controls.claims import Claim, Served, Server
-from policies.controls.code import Code, verified
+from policies.controls.code import Code, fits, verified
 from policies.rule import NotHere
 
 
@@ -53,8 +55,11 @@ class Evidence:
         match server.by:
             case "rule":
                 return self.rules.get(server.id)
+            case "check" if server.id in self.checks:
+                return self.checks[server.id]
             case "check":
-                return self.checks.get(server.id)
+                cases = [one for id_, one in self.checks.items() if fits(id_, server.id)]
+                return functools.reduce(_worse, cases) if cases else None
             case _:
                 return None
 
@@ -87,6 +92,24 @@ def of_verify(document: Mapping[str, Any]) -> dict[str, Result]:
 def of_audit(outcomes: Mapping[str, str]) -> dict[str, Result]:
     """Results by rule, from a mapping of rule ids to passed, failed or skipped."""
     return {id_: Result(Outcome(word)) for id_, word in outcomes.items()}
+
+
+def of_audited(audited: Iterable[Audited]) -> dict[str, Result]:
+    """Results by rule: failed if it is broken anywhere, passed if it holds where it was looked at
+    last (on the live system, or else in the cluster's admission, or else as declared).
+    """
+    return {one.rule.id: _of_places(one) for one in audited}
+
+
+def _of_places(audited: Audited) -> Result:
+    here = [one for one in audited.places.values() if one.stand is not Stand.NOT_HERE]
+    faults = [f"{f.object}: {f.message}" for one in here for f in one.faults]
+    if audited.broken:
+        return Result(Outcome.FAILED, "; ".join(faults))
+    last = here[-1]
+    if last.stand is Stand.HOLDS:
+        return Result(Outcome.PASSED)
+    return Result(Outcome.SKIPPED, last.because or "; ".join(faults))
 
 
 def _worse(one: Result, other: Result) -> Result:

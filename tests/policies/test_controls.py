@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from policies.audit import Audited, Fault, Stand
+from policies.audit import Standing as AuditStanding
 from policies.controls import claims as claiming
 from policies.controls.catalogue import CATALOGUES, DATA, by_number, controls
 from policies.controls.claims import Claim, Served, Server
-from policies.controls.code import Code, all_tests, existing, live_checks
+from policies.controls.code import Code, all_tests, base, existing, live_checks
 from policies.controls.standing import (
     Evidence,
     Outcome,
@@ -19,11 +21,12 @@ from policies.controls.standing import (
     Standing,
     State,
     of_audit,
+    of_audited,
     of_verify,
     standings,
 )
 from policies.registry import all_rules
-from policies.rule import Rule
+from policies.rule import Place, Rule
 
 CODE = existing()
 CLAIMS = claiming.claims()
@@ -48,7 +51,7 @@ def without(server: Server) -> Code:
     return dataclasses.replace(
         CODE,
         rules=rules,
-        checks=CODE.checks - ({server.id.partition("[")[0]} if server.by == "check" else set()),
+        checks=CODE.checks - ({base(server.id)} if server.by == "check" else set()),
         tests=CODE.tests - ({server.id} if server.by == "test" else set()),
     )
 
@@ -109,21 +112,17 @@ def test_what_is_served_is_satisfied_when_everything_passed() -> None:
 
 @pytest.mark.parametrize("server", SERVERS, ids=lambda one: f"{one.by}-{one.id}")
 def test_what_is_deleted_turns_its_controls(server: Server) -> None:
-    """With everything else green, and whatever else serves them."""
-    rows = stand(without(server))
+    """With everything else green, whatever else serves them; and accepting the deletion does not
+    save what nothing else serves.
+    """
+    code = without(server)
+    rows, forgotten = stand(code), stand(code, accepted={})
     for id_, servers in NOW.items():
         if server in servers:
             assert rows[id_].state is State.NOT_SATISFIED
             assert any(server.id in why for why in rows[id_].because)
-
-
-@pytest.mark.parametrize("server", SERVERS, ids=lambda one: f"{one.by}-{one.id}")
-def test_accepting_a_deletion_does_not_save_what_nothing_else_serves(server: Server) -> None:
-    code = without(server)
-    rows = stand(code, accepted=claiming.serving(CLAIMS, code))
-    for id_, servers in NOW.items():
         if servers == {server}:
-            assert rows[id_].state is State.NOT_SATISFIED
+            assert forgotten[id_].state is State.NOT_SATISFIED
 
 
 def test_a_failure_turns_its_controls() -> None:
@@ -213,10 +212,35 @@ def test_checks_and_tests_are_found_in_their_files(tmp_path: Path) -> None:
         "def test_two(): ...\n"
     )
     assert live_checks(tmp_path) == {"a.b"}
+    assert all_tests(tmp_path, tmp_path) == {"test_a.py::test_one", "test_a.py::test_two"}
     code = Code({}, frozenset(("a.b", "a.c")), frozenset())
     assert code.checks_like("a.*") == ["a.b", "a.c"]
-    assert code.checks_like("a.b[[]case]") == ["a.b[case]"]
-    assert all_tests(tmp_path, tmp_path) == {"test_a.py::test_one", "test_a.py::test_two"}
+    assert code.checks_like("a.b[case]") == ["a.b[case]"]
+    assert code.checks_like("a.b*case*") == ["a.b*case*"]
+    assert code.checks_like("a.d*case*") == []
+
+
+def test_of_a_check_with_cases_those_count_that_are_meant() -> None:
+    evidence = Evidence(checks={"a[x-one]": PASSED, "a[y]": Result(Outcome.FAILED)})
+    assert evidence.of(Server("check", "a*x-*")) == PASSED
+    assert evidence.of(Server("check", "a[y]")) == Result(Outcome.FAILED)
+    assert evidence.of(Server("check", "a*")) == Result(Outcome.FAILED)
+    assert evidence.of(Server("check", "a*z*")) is None
+
+
+def test_of_an_audit_the_last_place_counts() -> None:
+    rule = next(iter(all_rules().values()))
+    holds, not_here = AuditStanding(Stand.HOLDS), AuditStanding(Stand.NOT_HERE)
+    nothing = AuditStanding(Stand.NOTHING, because="Nobody looked.")
+    broken = AuditStanding(Stand.BROKEN, (Fault("Pod a/b", "runs as root"),))
+    for places, expected in (
+        ((holds, holds, holds), PASSED),
+        ((holds, not_here, not_here), PASSED),
+        ((holds, not_here, nothing), Result(Outcome.SKIPPED, "Nobody looked.")),
+        ((holds, broken, holds), Result(Outcome.FAILED, "Pod a/b: runs as root")),
+    ):
+        audited = Audited(rule, dict(zip(Place, places, strict=True)))
+        assert of_audited([audited]) == {rule.id: expected}
 
 
 def test_numbers_are_sorted_as_numbers() -> None:

@@ -84,7 +84,7 @@ def test_a_failure_is_told(matrix: Matrix, written: dict[str, dict[str, Any]]) -
     assert failed["target"]["status"]["state"] == "not-satisfied"
     assert failed["target"]["status"]["reason"] == "fail"
     assert failed["related-observations"]
-    passed = findings["CIS-K8S-5.1.3_smt"]["target"]["status"]
+    passed = findings["CIS-K8S-1.2.1_smt"]["target"]["status"]
     assert passed == {"state": "satisfied"}
     # What is planned is not satisfied, though nothing failed; what is out of scope is not judged.
     assert findings["AIA-18.1_smt"]["target"]["status"]["reason"] == "other"

@@ -93,7 +93,7 @@ def test_matrix_with_results(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     (tmp_path / "verify.json").write_text(json.dumps({"checks": checks}))
     (tmp_path / "audit.json").write_text(
-        json.dumps({"rules": dict.fromkeys(all_rules(), "passed")})
+        json.dumps({"outcomes": dict.fromkeys(all_rules(), "passed")})
     )
     words = ["--verify", str(tmp_path / "verify.json"), "--audit", str(tmp_path / "audit.json")]
     found = _matrix(tmp_path, *words, "--at", "2026-11-21T12:00:00", "--json")
