@@ -14,4 +14,4 @@ NO_REQUEST: Final = NotHere(
 
 def tried(rule: str) -> Verified:
     """The checks that send the rule's examples to the running API server."""
-    return Verified((f"cluster.policies*{rule}*",))
+    return Verified((f"cluster.policies[{rule}]",))

@@ -6,14 +6,20 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.cluster import objects
+from infra.cluster import kubernetes, objects
 from infra.cluster.kubernetes import Access
 from infra.cluster.manifests import Manifest
 from infra.cluster.objects import SystemRoute
+from policies import cluster
+from policies.admission import Settings
 
 
 class ClusterBaseline(pulumi.ComponentResource):
-    """Pod Security and default-deny in Kubernetes' own namespaces, and the lab's reading roles."""
+    """What the API server enforces, before everything else; then Pod Security and default-deny in
+    Kubernetes' own namespaces, and the lab's reading roles.
+
+    `settings` are what policies know of the lab.
+    """
 
     def __init__(
         self,
@@ -23,23 +29,45 @@ class ClusterBaseline(pulumi.ComponentResource):
         kubernetes_version: str,
         access: Access,
         routes: Sequence[SystemRoute] | None = None,
+        settings: Settings | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:cluster:Baseline", name, {}, opts)
         before: dict[str, list[pulumi.Resource]] = {}
-        for manifest in objects.baseline(lab, kubernetes_version, routes):
+        enforced: dict[str, pulumi.Resource] = {}
+        # It waits for all policies and the rest for it, rather than each for each.
+        first: pulumi.Resource | None = None
+        policies = cluster.objects(settings or Settings(), kubernetes_version)
+        for manifest in objects.baseline(lab, kubernetes_version, routes, policies):
             scope = manifest["metadata"].get("namespace", "")
             # A namespace is not closed before it is opened: DNS must not stop meanwhile.
             closes = manifest["kind"] == "NetworkPolicy" and not _opens_a_way(manifest)
-            made = access.apply(
-                manifest,
-                pulumi.ResourceOptions(
-                    parent=self, depends_on=before.get(scope, []) if closes else []
-                ),
-            )
+            after = [*before.get(scope, [])] if closes else []
+            if bound := _policy_of(manifest):
+                after.append(enforced[bound])
+            elif not _is_policy(manifest):
+                after += [first] if first else enforced.values()
+            made = access.apply(manifest, pulumi.ResourceOptions(parent=self, depends_on=after))
+            if _is_policy(manifest):
+                enforced[kubernetes.resource_name(manifest)] = made
+            elif first is None:
+                first = made
             if _opens_a_way(manifest):
                 before.setdefault(scope, []).append(made)
         self.register_outputs({})
+
+
+def _is_policy(manifest: Manifest) -> bool:
+    """Whether the API server enforces it."""
+    return bool(manifest["apiVersion"].startswith("admissionregistration.k8s.io/"))
+
+
+def _policy_of(manifest: Manifest) -> str:
+    """Name of the resource that a binding puts in force."""
+    kind = manifest["kind"].removesuffix("Binding")
+    if not _is_policy(manifest) or kind == manifest["kind"]:
+        return ""
+    return kubernetes.resource_name({**manifest, "kind": kind})
 
 
 def _opens_a_way(manifest: Manifest) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes
 from pulumi_kubernetes import apiextensions
+from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.networking import v1 as networking
 from pulumi_kubernetes.rbac import v1 as rbac
@@ -15,7 +16,12 @@ from pulumi_kubernetes.rbac import v1 as rbac
 from infra.cluster.manifests import Manifest
 from infra.contracts import Cluster
 
+_ADMISSION = "admissionregistration.k8s.io/v1"
 _TYPES: dict[tuple[str, str], Callable[..., pulumi.CustomResource]] = {
+    (_ADMISSION, "MutatingAdmissionPolicy"): admission.MutatingAdmissionPolicy,
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): admission.MutatingAdmissionPolicyBinding,
+    (_ADMISSION, "ValidatingAdmissionPolicy"): admission.ValidatingAdmissionPolicy,
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): admission.ValidatingAdmissionPolicyBinding,
     ("v1", "LimitRange"): core.LimitRange,
     ("v1", "Namespace"): core.Namespace,
     ("v1", "ResourceQuota"): core.ResourceQuota,

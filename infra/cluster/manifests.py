@@ -48,6 +48,11 @@ def namespace(
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
+def labelled(manifest: Mapping[str, Any], labels: Mapping[str, str]) -> Manifest:
+    """The same object with these labels."""
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": dict(labels)}}
+
+
 def service_account(in_namespace: str, name: str, labels: Mapping[str, str]) -> Manifest:
     """A service account whose token no pod gets unless the pod itself asks for it."""
     return {

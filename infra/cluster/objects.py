@@ -37,6 +37,8 @@ _AUDITOR: dict[str, list[str]] = {
         "services",
     ],
     "admissionregistration.k8s.io": [
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
         "mutatingwebhookconfigurations",
         "validatingadmissionpolicies",
         "validatingadmissionpolicybindings",
@@ -87,15 +89,22 @@ class SystemRoute:
 
 
 def baseline(
-    lab: str, kubernetes_version: str, routes: Sequence[SystemRoute] | None = None
+    lab: str,
+    kubernetes_version: str,
+    routes: Sequence[SystemRoute] | None = None,
+    policies: Sequence[Manifest] = (),
 ) -> list[Manifest]:
     """Every object of the baseline, in an order in which they may be applied one by one.
+
+    `policies` are what the API server enforces (`policies.cluster`): they come first, so that
+    nothing else is made before they hold.
 
     `routes` are for clusters whose API server is no node of theirs: a provider's. Without them
     the network is the lab's own Cilium, to which the API server is a node.
     """
     labels = {naming.LABEL_LAB: lab}
-    found = [
+    found = [manifests.labelled(policy, labels) for policy in policies]
+    found += [
         entry for name in CLOSED_NAMESPACES for entry in _closed(name, labels, kubernetes_version)
     ]
     found += _system(labels, kubernetes_version, routes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from infra.cluster import kubernetes, objects
+from policies import cluster
+from policies.admission import Settings
 from tests.harness.deploy import Deployment
 from tests.harness.local_lab import KUBERNETES, deploy_local
 
@@ -23,9 +25,26 @@ def test_it_declares_the_objects_and_nothing_else(deployment: Deployment) -> Non
     }
     wanted = {
         kubernetes.resource_name(manifest): manifest
-        for manifest in objects.baseline("local", KUBERNETES)
+        for manifest in objects.baseline(
+            "local", KUBERNETES, policies=cluster.objects(Settings(), KUBERNETES)
+        )
     }
     assert declared == wanted
+
+
+def test_what_the_api_server_enforces_comes_before_everything_else(
+    deployment: Deployment,
+) -> None:
+    made = [entry for entry in deployment.resources if entry.type.startswith("kubernetes:")]
+    enforced = {entry.name for entry in made if "admissionregistration" in entry.type}
+    assert enforced
+    first = deployment.named("namespace/default")
+    assert enforced <= deployment.waits_for(first)
+    for entry in made:
+        if entry.name not in enforced | {first.name}:
+            assert first.name in deployment.waits_for(entry)
+        elif "binding/" in entry.name:
+            assert entry.name.replace("binding/", "/") in deployment.waits_for(entry)
 
 
 def test_dns_is_opened_before_its_namespace_is_closed(deployment: Deployment) -> None:
