@@ -7,7 +7,7 @@ Every error names its cause (`message`) and the next step (`next_step`). Codes a
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LabError(Exception):
@@ -244,9 +244,13 @@ class StateDamaged(LabError):
 
 
 class PolicyViolated(PulumiFailed):
-    """A rule that must hold does not; `lab policies explain RULE` says why it is there."""
+    """A rule that must hold does not; `lab policies explain RULE` says why it is there.
+
+    `violations` is everything that rules said, what is only advice as well.
+    """
 
     code = "LAB-710"
+    violations: tuple[Any, ...] = ()
 
 
 class RuleUnknown(LabError):

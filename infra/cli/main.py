@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from infra.cli import (
+    audit,
     bench,
     cost,
     destroy,
@@ -42,6 +43,7 @@ app = typer.Typer(
 for module in (init, up, preview, cost, status, verify, test, destroy, bench, doctor, environment):
     module.register(app)
 app.add_typer(machines.app, name="machines")
+audit.register(policies.app)
 app.add_typer(policies.app, name="policies")
 app.add_typer(toolchain_app, name="toolchain")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from infra.cli.audit import violations
 from infra.cli.options import Json, Stack, output, print_json
 from infra.errors import BadUsage
 
@@ -81,16 +82,7 @@ def document(plan: Any) -> dict[str, Any]:
     return {
         "seconds": plan.seconds,
         "changes": dict(plan.changes),
-        "violations": [
-            {
-                "rule": one.rule,
-                "level": one.level,
-                "severity": one.severity,
-                "urn": one.urn,
-                "message": one.message,
-            }
-            for one in plan.violations
-        ],
+        "violations": violations(plan.violations),
         "steps": [
             {
                 "operation": step.operation,

@@ -259,14 +259,17 @@ def _stopping(running: Sequence[str]) -> Diagnostic:
     )
 
 
-def _denied(operation: Operation, denied: Sequence[Violation]) -> PolicyViolated:
+def _denied(operation: Operation, said: Sequence[Violation]) -> PolicyViolated:
+    denied = [entry for entry in said if entry.mandatory]
     told = dict.fromkeys(f"{entry.rule} at {entry.name}: {entry.message}" for entry in denied)
     more = f"\nand {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    return PolicyViolated(
+    error = PolicyViolated(
         f"{operation.value} was refused by policies:\n" + "\n".join(list(told)[:_SHOWN]) + more,
         next_step=f"`./lab policies explain {denied[0].rule}` says why the rule is there and how "
         "to satisfy it.",
     )
+    error.violations = tuple(said)
+    return error
 
 
 def _command(operation: Operation) -> str:
@@ -278,8 +281,8 @@ _LAB_ERROR = re.compile(r"(?P<code>LAB-\d{3}) (?P<message>.+?) Next: (?P<next>[^
 
 
 def _failure(operation: Operation, timeline: Timeline, output: str, next_step: str) -> PulumiFailed:
-    if denied := [entry for entry in timeline.violations if entry.mandatory]:
-        return _denied(operation, denied)
+    if any(entry.mandatory for entry in timeline.violations):
+        return _denied(operation, timeline.violations)
     errors = timeline.errors()
     # The engine sums up at the end ("update failed"); the cause comes first.
     own = next((m for entry in errors if (m := _LAB_ERROR.search(entry.message))), None)

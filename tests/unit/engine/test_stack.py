@@ -13,7 +13,7 @@ import pytest
 from infra import config, paths
 from infra.engine import Operation, ResourceEvent, Stack, recovery
 from infra.engine.events import Event
-from infra.errors import Interrupted, OperationStopped, PulumiFailed
+from infra.errors import Interrupted, OperationStopped, PolicyViolated, PulumiFailed
 from infra.paths import Home
 from tests.unit.engine.conftest import FakePulumi
 
@@ -129,6 +129,38 @@ def test_a_failure_before_any_change(stack: Stack, fake_pulumi: FakePulumi) -> N
         stack.run(Operation.UP)
     assert not isinstance(caught.value, OperationStopped)
     assert "up.log" in caught.value.next_step
+
+
+def violation(level: str, rule: str = "no-host-access") -> dict[str, Any]:
+    urn = "urn:pulumi:local::ai-lab::kubernetes:core/v1:Pod::root"
+    body = {"policyName": rule, "enforcementLevel": level, "resourceUrn": urn, "message": "no"}
+    return {"policyEvent": body}
+
+
+def test_a_mandatory_rule_is_the_cause(stack: Stack, fake_pulumi: FakePulumi) -> None:
+    said = [violation("advisory", "limits-set"), violation("mandatory")]
+    fake_pulumi.play(preview={"events": [*said, diagnostic("preview failed")], "code": 255})
+    with pytest.raises(PolicyViolated, match="no-host-access at root: no") as caught:
+        stack.run(Operation.PREVIEW)
+    assert "limits-set" not in caught.value.message
+    assert [one.rule for one in caught.value.violations] == ["limits-set", "no-host-access"]
+    assert "lab policies explain no-host-access" in caught.value.next_step
+
+
+def test_advice_is_no_cause(stack: Stack, fake_pulumi: FakePulumi) -> None:
+    events = [violation("advisory"), diagnostic("no such type")]
+    fake_pulumi.play(preview={"events": events, "code": 255})
+    with pytest.raises(PulumiFailed, match="no such type"):
+        stack.run(Operation.PREVIEW)
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_what_deploys_goes_through_the_policies(
+    operation: Operation, stack: Stack, fake_pulumi: FakePulumi
+) -> None:
+    stack.run(operation)
+    words = fake_pulumi.calls[-1]
+    assert ("--policy-pack" in words) == (operation in (Operation.UP, Operation.PREVIEW))
 
 
 def test_a_failure_without_events(stack: Stack, fake_pulumi: FakePulumi) -> None:
