@@ -6,7 +6,8 @@ files to the code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from infra.paths import REPOSITORY
 from policies.controls import claims
@@ -18,6 +19,8 @@ from policies.registry import all_rules
 from policies.rule import NotHere, Place, Rule
 
 PAGE = REPOSITORY / "docs" / "reference" / "policies.md"
+#: A reason that so many rules give is printed once.
+_MANY = 5
 _AREAS = {"aws": "AWS", "azure": "Azure", "hosts": "Machines", "kubernetes": "Kubernetes"}
 
 
@@ -27,18 +30,22 @@ def page() -> str:
     lines = [
         "# Policies",
         "",
-        "Every rule of the lab. `./lab policies explain RULE` prints its code and examples; how",
-        "rules work and how to add one: [policies](../policies.md). This page is made from",
-        "`policies/rules` by `python -m policies.reference`.",
+        "Every rule of the lab. `./lab policies explain RULE` prints its code and examples. How rules",
+        "work and how to add one: [policies](../policies.md). This page is made from `policies/rules`",
+        "by `python -m policies.reference`.",
         "",
         f"{len(rules)} rules. `refused` means that a deployment stops; `warned` that it goes on.",
     ]
+    notes = _notes()
+    if notes:
+        lines += ["", "Why many rules are not checked in a place:", ""]
+        lines += [f"{number}. {reason}" for reason, number in notes.items()]
     for area, title in _AREAS.items():
         chosen = [rule for rule in rules.values() if area_of(rule.id) == area]
         if chosen:
             lines += ["", f"## {title}", ""]
             lines += ["| rule | what holds, and why | severity | where | controls |"]
-            lines += ["|---|---|---|---|---|", *map(_row, chosen)]
+            lines += ["|---|---|---|---|---|", *(_row(rule, notes) for rule in chosen)]
     return "\n".join([*lines, *_controls()]) + "\n"
 
 
@@ -59,22 +66,38 @@ def file_of(id_: str) -> str:
     raise KeyError(id_)
 
 
-def _row(rule: Rule) -> str:
+def _notes() -> dict[str, int]:
+    """Numbers for reasons that many rules give."""
+    given = Counter(
+        check.because
+        for rule in all_rules().values()
+        for place in Place
+        if isinstance(check := getattr(rule, place.value), NotHere)
+    )
+    common = [reason for reason, times in given.most_common() if times >= _MANY]
+    return {reason: number for number, reason in enumerate(common, 1)}
+
+
+def _row(rule: Rule, notes: Mapping[str, int]) -> str:
     level = "refused" if rule.level == "mandatory" else "warned"
     cells = (
         f"[{rule.id}](../../{file_of(rule.id)})",
         f"**{rule.title}** {rule.reason}",
         f"{rule.severity}, {level}",
-        "<br>".join(_places(rule)),
+        "<br>".join(_places(rule, notes)),
         ", ".join(rule.controls),
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _places(rule: Rule) -> Iterator[str]:
+def _places(rule: Rule, notes: Mapping[str, int]) -> Iterator[str]:
     for place in Place:
         check = getattr(rule, place.value)
-        yield f"not at {place}: {check.because}" if isinstance(check, NotHere) else str(place)
+        if isinstance(check, NotHere):
+            number = notes.get(check.because)
+            yield f"not {place}: {f'see {number}' if number else check.because}"
+        else:
+            yield str(place)
 
 
 def _controls() -> Iterator[str]:
