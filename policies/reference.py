@@ -30,9 +30,9 @@ def page() -> str:
     lines = [
         "# Policies",
         "",
-        "Every rule of the lab. `./lab policies explain RULE` prints its code and examples. How rules",
-        "work and how to add one: [policies](../policies.md). This page is made from `policies/rules`",
-        "by `python -m policies.reference`.",
+        "Every rule of the lab. `./lab policies explain RULE` prints its code and examples.",
+        "How rules work and how to add one: [policies](../policies.md). This page is made",
+        "from `policies/rules` by `python -m policies.reference`.",
         "",
         f"{len(rules)} rules. `refused` means that a deployment stops; `warned` that it goes on.",
     ]
