@@ -16,14 +16,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from infra import config, paths, preview
+from infra.engine import policies
 from infra.engine.events import Event
 from tests.bench.figures import spread
 
 EXAMPLES = paths.REPOSITORY / "examples" / "valid"
 #: Goals of the project: seconds for a preview of about 150 resources, and for the import.
 GOAL_PREVIEW, GOAL_IMPORT = 8.0, 2.0
+#: Per cent that policies may add to a preview of about 150 resources.
+GOAL_POLICIES = 15
 
 #: Loads everything that the program of a ground loads by and by, as infra.offline.language does:
 #: without the garbage collector.
@@ -82,6 +86,12 @@ def python(program: str) -> None:
     )
 
 
+def without_policies(work: Callable[[], object]) -> None:
+    """The same without the policy pack."""
+    with mock.patch.object(policies, "options", return_value=[]):
+        work()
+
+
 def measure(file: Path, runs: int) -> None:
     ground = config.load_file(file).ground
     count = 0
@@ -91,9 +101,12 @@ def measure(file: Path, runs: int) -> None:
         count = len(preview.of_file(file, Silent(), offline=True).resources)
 
     once()  # the first one compiles
-    samples = [sample(once) for _ in range(runs)]
+    pairs = [(sample(once), sample(lambda: without_policies(once))) for _ in range(runs)]
+    samples = [with_ for with_, _ in pairs]
+    shares = [with_.wall / without.wall * 100 - 100 for with_, without in pairs]
     each = statistics.median(one.cpu for one in samples) / count * 1000
     shown(f"preview {file.stem}", samples, f"{count} resources, {each:.0f} ms of cpu each")
+    print(f"{'  of which policies take':<34} {spread(shares)} % more wall time", flush=True)
     program = _IMPORT.format(ground=ground)
     python(program)
     shown(f"import of stacks.{ground}", [sample(lambda: python(program)) for _ in range(runs)])
@@ -106,7 +119,10 @@ def main() -> None:
     given = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} processors, load {load:.1f}; seconds: least, median, most")
-    print(f"goals: preview of 150 resources {GOAL_PREVIEW} s, import {GOAL_IMPORT} s")
+    print(
+        f"goals: preview of 150 resources {GOAL_PREVIEW} s, of which policies {GOAL_POLICIES} %; "
+        f"import {GOAL_IMPORT} s"
+    )
     shown("import of pulumi", [sample(lambda: python("import pulumi")) for _ in range(given.runs)])
     for name in given.examples:
         measure(EXAMPLES / f"{name}.yaml", given.runs)
