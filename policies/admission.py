@@ -234,7 +234,9 @@ class Admission:
         changes = "CREATE" not in self.operations and not connects
         for manifests, right in ((self.passes, True), (self.fails, False)):
             for manifest in manifests:
-                yield Attempt(manifest, manifest if changes else None, connects=connects), right
+                about = self.kind_of(manifest) is not None
+                before = manifest if changes and about else None
+                yield Attempt(manifest, before, connects=connects and about), right
         yield from ((one, True) for one in self.allowed)
         yield from ((one, False) for one in self.refused)
 

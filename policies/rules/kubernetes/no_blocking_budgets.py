@@ -25,8 +25,8 @@ RULE = Rule(
         scope=Scope.SANDBOXES,
         validations=(
             Validation(
-                "!has(object.spec.maxUnavailable) || !(object.spec.maxUnavailable in [0, '0', "
-                "'0%'])",
+                "!has(object.spec.maxUnavailable) || "
+                "!(string(object.spec.maxUnavailable) in ['0', '0%'])",
                 "maxUnavailable should be 1 or more.",
             ),
             Validation(

@@ -1,6 +1,7 @@
 """No Service leads to what only nodes may reach.
 
-Kubernetes itself refuses most of these addresses; so do we, as that list is not ours to keep.
+Kubernetes itself refuses some of these addresses; what Azure's machines ask (168.63.129.16) and
+AWS' metadata service by IPv6 (fd00:ec2::254) it does not know.
 """
 
 from policies.admission import Admission, Scope, Validation
@@ -8,7 +9,7 @@ from policies.examples import manifest
 from policies.kinds import ENDPOINT_SLICE, ENDPOINTS
 from policies.rule import ByAdmission, Rule, Severity
 
-_CLOSED = "['127.', '169.254.', '0.', '::1', 'fe80:', 'fd00:ec2:']"
+_CLOSED = "['0.', '127.', '168.63.129.16', '169.254.', '::1', 'fd00:ec2:', 'fe80:']"
 _ADDRESSES = (
     "object.kind == 'Endpoints' ? "
     "(!has(object.subsets) || object.subsets == null || "
@@ -55,7 +56,8 @@ RULE = Rule(
         ),
         fails=(
             _slice("169.254.169.254"),
-            _endpoints("169.254.169.254"),
+            _slice("168.63.129.16"),
+            _endpoints("168.63.129.16"),
         ),
     ),
     live=ByAdmission(),

@@ -1,5 +1,6 @@
 """Tokens of service accounts are made for somebody, and not for long."""
 
+from infra import naming
 from policies.admission import Admission, Scope, Validation
 from policies.examples import manifest
 from policies.kinds import TOKEN_REQUEST
@@ -8,7 +9,10 @@ from policies.rule import NotHere, Rule, Severity
 
 
 def _request(**spec: object) -> dict[str, object]:
-    return manifest("TokenRequest", api_version="authentication.k8s.io/v1", spec=spec)
+    account = {"name": naming.SANDBOX_SERVICE_ACCOUNT}
+    return manifest(
+        "TokenRequest", api_version="authentication.k8s.io/v1", metadata=account, spec=spec
+    )
 
 
 RULE = Rule(

@@ -50,6 +50,15 @@ PROTECTIONS = [
         ),
     ),
     Protection(
+        takeaway.policy_binding_deleted,
+        only=("cluster.policies*", "cluster.baseline"),
+        named=(
+            "cluster.policies[services-stay-inside]",
+            "cluster.policies.drift",
+            "cluster.baseline[ValidatingAdmissionPolicyBinding/ai-lab-services-stay-inside]",
+        ),
+    ),
+    Protection(
         takeaway.sysctl_turned,
         only=("hosts.sysctl*", "hosts.swap*", "hosts.services*"),
         named=("hosts.sysctl[net.ipv4.conf.all.accept_redirects.*]",),

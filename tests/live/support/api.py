@@ -20,22 +20,48 @@ T = TypeVar("T")
 _BASES = {"v1": "/api/v1"}
 #: Path segment of every kind that the checks touch.
 _PLURALS = {
+    "APIService": "apiservices",
     "CiliumNetworkPolicy": "ciliumnetworkpolicies",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
     "ConfigMap": "configmaps",
+    "CronJob": "cronjobs",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "Deployment": "deployments",
+    "EndpointSlice": "endpointslices",
+    "Endpoints": "endpoints",
+    "Ingress": "ingresses",
     "LimitRange": "limitranges",
+    "MutatingAdmissionPolicy": "mutatingadmissionpolicies",
+    "MutatingAdmissionPolicyBinding": "mutatingadmissionpolicybindings",
     "Namespace": "namespaces",
     "NetworkPolicy": "networkpolicies",
+    "PersistentVolume": "persistentvolumes",
     "Pod": "pods",
+    "PodDisruptionBudget": "poddisruptionbudgets",
     "ResourceQuota": "resourcequotas",
     "Role": "roles",
     "RoleBinding": "rolebindings",
     "Secret": "secrets",
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
 }
-_CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+_CLUSTER_WIDE = {
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
+    "Namespace",
+    "PersistentVolume",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+}
 
 
 class Api:
@@ -73,6 +99,10 @@ class Api:
 
     def post(self, path: str, body: Mapping[str, Any], **query: str) -> httpx.Response:
         return self._client.post(path, json=body, params=query, headers=self._headers)
+
+    def put(self, path: str, body: Mapping[str, Any], **query: str) -> httpx.Response:
+        """Replaces an object."""
+        return self._client.put(path, json=body, params=query, headers=self._headers)
 
     def patch(self, path: str, body: Mapping[str, Any], **query: str) -> httpx.Response:
         """A merge patch."""

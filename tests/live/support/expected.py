@@ -6,6 +6,8 @@ from infra.cluster import objects
 from infra.cluster.manifests import Manifest
 from infra.sandbox import blueprint
 from infra.sandbox.blueprint import Blueprint
+from policies import cluster
+from policies.admission import Settings
 from tests.live.support.api import Api
 from tests.live.support.lab import Lab
 
@@ -24,7 +26,9 @@ def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
 
 def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
     """Every object of the cluster's baseline by its title."""
-    return {title(found): found for found in objects.baseline(lab.name, version)}
+    enforced = cluster.objects(Settings(), version)
+    made = objects.baseline(lab.name, version, policies=enforced)
+    return {title(found): found for found in made}
 
 
 def title(manifest: Manifest) -> str:

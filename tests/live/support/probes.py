@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from infra.naming import LABEL_PREFIX
+from infra.naming import LABEL_PREFIX, SANDBOX_SERVICE_ACCOUNT, sandbox_namespace
 
 IMAGE = "lab.local/probe:1"
 #: Port of every probe server.
@@ -150,7 +150,10 @@ def pod(
     labels: Mapping[str, str] | None = None,
     cpu: str = "100m",
 ) -> dict[str, Any]:
-    """A probe pod. On a named node it also tolerates the control plane's taint."""
+    """A probe pod. On a named node it also tolerates the control plane's taint, but in a sandbox:
+    there it is what a sandbox's pods may be.
+    """
+    sandboxed = namespace.startswith(sandbox_namespace(""))
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -166,7 +169,8 @@ def pod(
             {
                 "name": "probe",
                 "image": IMAGE,
-                "imagePullPolicy": "IfNotPresent",
+                # The lab put it onto the nodes; there is nowhere to pull it from.
+                "imagePullPolicy": "Never",
                 "command": list(command),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
@@ -180,8 +184,11 @@ def pod(
             }
         ],
     }
+    if sandboxed:
+        spec["serviceAccountName"] = SANDBOX_SERVICE_ACCOUNT
     if node:
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}
+    if node and not sandboxed:
         spec["tolerations"] = [
             {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}
         ]

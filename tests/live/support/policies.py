@@ -1,0 +1,340 @@
+"""Examples of rules, sent to a running API server; nothing of them stays.
+
+Most are created with a dry run. What must be there to be changed or removed is made for the moment,
+or is the lab's own and touched by a dry run only. Requests of tenants are sent in the name of users
+that exist for as long as the checks run and can log in nowhere: they may do at the API what the
+examples try, so that it is the policy, and not a missing right, that refuses them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from policies import cluster, examples
+from policies.admission import Admission, Attempt, Settings
+from policies.kinds import Kind
+from policies.preview import namespace_of
+from policies.registry import all_rules
+from policies.rule import Level, Rule
+from tests.live.support.api import Api, eventually, location, say
+
+Manifest = dict[str, Any]
+
+#: Every rule that an API server enforces.
+RULES = {rule.id: rule for rule in all_rules().values() if isinstance(rule.admission, Admission)}
+#: Kinds of which the lab's own are tried, by dry run: none is made, even for a moment.
+_OWN = (
+    "APIService",
+    "ClusterRole",
+    "CustomResourceDefinition",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "ValidatingWebhookConfiguration",
+)
+_RBAC = "rbac.authorization.k8s.io"
+_WRITE = ("create", "delete", "get", "list", "patch", "update")
+#: Seconds until a right that was just given is known.
+_KNOWN = 10
+
+
+def admission_of(rule: Rule) -> Admission:
+    assert isinstance(rule.admission, Admission)
+    return rule.admission
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server said, and whose policies refuse such a request by our own evaluator."""
+
+    what: str
+    response: httpx.Response
+    by: frozenset[str]
+
+    @property
+    def refused_by(self) -> str:
+        """The rule whose policy refused it; empty if none did. Only one is ever named."""
+        text = self.response.text
+        if self.response.status_code != 403 or "ValidatingAdmissionPolicy" not in text:
+            return ""
+        return next((id_ for id_ in RULES if f"'{cluster.name_of(id_)}'" in text), "")
+
+    @property
+    def warned_by(self) -> set[str]:
+        """Rules whose policies warn of it."""
+        told = " ".join(self.response.headers.get_list("warning"))
+        return {id_ for id_ in RULES if f"'{cluster.name_of(id_)}'" in told}
+
+    @property
+    def otherwise_refused(self) -> bool:
+        """The API server itself, or Pod Security, refuses it before any policy is asked; or, of a
+        pod, a policy that does not like what the API server has added to it.
+        """
+        status = self.response.status_code
+        by_pods = status == 403 and "violates PodSecurity" in self.response.text
+        return by_pods or status == 422 or (self.what == "CREATE Pod" and bool(self.refused_by))
+
+    def __str__(self) -> str:
+        return f"{self.what}: {say(self.response)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Who tries, and where."""
+
+    api: Api
+    #: Of a sandbox.
+    namespace: str
+    token: str
+
+    def user(self, attempt: Attempt) -> Api:
+        """Who sends an attempt: the administrator, or one of the users of `rights`."""
+        if attempt.platform:
+            return self.api
+        if attempt.user.startswith("system:serviceaccount:"):
+            name = self.account
+        else:
+            reads = attempt.connects and not attempt.told.get("may_create")
+            name = self.reader if reads else self.tenant
+        return self.api.acting_as(name, "system:authenticated")
+
+    @property
+    def tenant(self) -> str:
+        return f"lab-verify-tenant-{self.token}"
+
+    @property
+    def reader(self) -> str:
+        """May open what is asked for by GET, and create nothing."""
+        return f"lab-verify-reader-{self.token}"
+
+    @property
+    def account(self) -> str:
+        return f"system:serviceaccount:{self.namespace}:lab-verify-{self.token}"
+
+    def here(self, manifest: Any) -> Any:
+        """An example moved into the sandbox."""
+        text = json.dumps(manifest)
+        return json.loads(text.replace(examples.NAMESPACE, self.namespace))
+
+    def send(self, rule: Rule, attempt: Attempt) -> Iterator[Answer]:
+        """Sends one example: as it is and, if it is a pod, by way of a Deployment as well."""
+        made = Attempt(
+            None if attempt.object is None else self.here(attempt.object),
+            None if attempt.before is None else self.here(attempt.before),
+            platform=attempt.platform,
+            user=attempt.user,
+            groups=attempt.groups,
+            subresource=attempt.subresource,
+            connects=attempt.connects,
+            told=attempt.told,
+        )
+        asks = self.user(made) if admission_of(rule).of_the_request else self.api
+        with ExitStack() as stack:
+            yield from self._answers(rule, made, asks, stack)
+
+    def _answers(self, rule: Rule, made: Attempt, asks: Api, stack: ExitStack) -> Iterator[Answer]:
+        manifest = dict(made.manifest)
+        what = f"{made.operation} {manifest['kind']}"
+        by = frozenset(_refusing(made))
+        match made.operation:
+            case "CONNECT":
+                yield Answer(what, self._connect(asks, made), by)
+            case "CREATE":
+                yield Answer(what, self._create(asks, manifest), by)
+                if manifest["kind"] == "Pod" and not admission_of(rule).of_the_request:
+                    wrapped = examples.deployment()
+                    wrapped["metadata"]["namespace"] = self.namespace
+                    wrapped["spec"]["template"]["spec"] = manifest["spec"]
+                    by = frozenset(_refusing(Attempt(wrapped, platform=True)))
+                    yield Answer(f"{what} by Deployment", self._create(asks, wrapped), by)
+            case _:
+                there = self._there(made, stack)
+                if there:
+                    yield Answer(what, self._change(asks, made, there), by)
+
+    def _create(self, asks: Api, manifest: Manifest) -> httpx.Response:
+        if manifest["kind"] == "TokenRequest":
+            path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/sandbox/token"
+            return asks.post(path, manifest, dryRun="All")
+        return asks.create(manifest, dry_run=True)
+
+    def _connect(self, asks: Api, made: Attempt) -> httpx.Response:
+        """Asked by GET, as a role that may only read could; there is no such pod."""
+        way = made.subresource or "exec"
+        path = f"/api/v1/namespaces/{self.namespace}/pods/lab-verify-{self.token}/{way}"
+        return asks.get(path, command="id", stdout="true")
+
+    def _there(self, made: Attempt, stack: ExitStack) -> str:
+        """Path of an object to change or remove; empty if the lab has none of that kind."""
+        manifest = dict(made.before or {})
+        if manifest["kind"] in _OWN:
+            kind = next(
+                kind
+                for rule in RULES.values()
+                for kind in admission_of(rule).kinds
+                if kind.name == manifest["kind"] and "/" not in kind.resource
+            )
+            path = _collection(kind, self.namespace)
+            found = self.api.items(path, limit="1")
+            return f"{path}/{found[0]['metadata']['name']}" if found else ""
+        name = f"lab-verify-{secrets.token_hex(4)}"
+        manifest = {**manifest, "metadata": {**manifest["metadata"], "name": name}}
+        if manifest["kind"] == "Pod":
+            # It is never to run.
+            gates = [{"name": "ai-lab.eu/never"}]
+            manifest["spec"] = {**manifest["spec"], "schedulingGates": gates}
+            manifest["spec"].pop("ephemeralContainers", None)
+        answer = self.api.create(manifest)
+        assert answer.status_code == 201, f"an object to be changed is refused: {say(answer)}"
+        path = location(manifest)
+        stack.callback(self._remove, path)
+        return path
+
+    def _remove(self, path: str) -> None:
+        """With what would keep it from going."""
+        self.api.patch(path, {"metadata": {"finalizers": None}})
+        self.api.delete(path)
+
+    def _change(self, asks: Api, made: Attempt, path: str) -> httpx.Response:
+        if made.object is None:
+            return asks.delete(path, dry_run=True)
+        there = self.api.read(path)
+        wanted = dict(made.object)
+        if made.before is not None and wanted["kind"] in _OWN:
+            return asks.patch(path, {"spec": wanted["spec"]}, dryRun="All")
+        if made.subresource == "ephemeralcontainers" or wanted["kind"] == "Pod":
+            added = {"spec": {"ephemeralContainers": wanted["spec"]["ephemeralContainers"]}}
+            return asks.patch(f"{path}/ephemeralcontainers", added, dryRun="All")
+        changed = {**there, **{k: v for k, v in wanted.items() if k != "metadata"}}
+        kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        metadata = {key: there["metadata"][key] for key in kept if key in there["metadata"]}
+        changed["metadata"] = {**wanted["metadata"], **metadata}
+        suffix = f"/{made.subresource}" if made.subresource else ""
+        return asks.put(f"{path}{suffix}", changed, dryRun="All")
+
+
+def _refusing(attempt: Attempt) -> Iterator[str]:
+    """Rules that refuse an attempt, by our own evaluator."""
+    for rule in RULES.values():
+        admission = admission_of(rule)
+        if rule.level is not Level.MANDATORY:
+            continue
+        if list(admission.answers(attempt, namespace_of(attempt.manifest), Settings())):
+            yield rule.id
+
+
+def _collection(kind: Kind, namespace: str) -> str:
+    if not kind.namespaced:
+        return kind.path
+    root, _, plural = kind.path.rpartition("/")
+    return f"{root}/namespaces/{namespace}/{plural}"
+
+
+@contextmanager
+def trial(api: Api, namespace: str) -> Iterator[Trial]:
+    """With users that may do what the examples try."""
+    found = Trial(api, namespace, secrets.token_hex(4))
+    with ExitStack() as stack:
+        for who, rules in (
+            ((found.tenant, found.account), _everything_tried()),
+            ((found.reader,), [_right("", ["pods/attach", "pods/exec"], ["get"])]),
+        ):
+            _given(api, who, rules, stack)
+        for user in (found.tenant, found.reader):
+            _wait_until_known(api.acting_as(user, "system:authenticated"), namespace)
+        yield found
+
+
+def _right(group: str, resources: Sequence[str], verbs: Sequence[str]) -> dict[str, list[str]]:
+    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+
+
+def _everything_tried() -> list[dict[str, list[str]]]:
+    by_group: dict[str, set[str]] = {}
+    for rule in RULES.values():
+        for kind in admission_of(rule).kinds:
+            names = {kind.resource, *(f"{kind.resource}/{sub}" for sub in kind.subresources)}
+            by_group.setdefault(kind.group, set()).update(names)
+    return [_right(group, sorted(names), _WRITE) for group, names in sorted(by_group.items())]
+
+
+def _given(
+    api: Api, users: Sequence[str], rules: list[dict[str, list[str]]], stack: ExitStack
+) -> None:
+    name = users[0]
+    role = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": rules,
+    }
+    binding = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": user} for user in users],
+    }
+    for manifest in (role, binding):
+        answer = api.create(manifest)
+        assert answer.status_code == 201, f"a right for the checks is refused: {say(answer)}"
+        stack.callback(api.delete, location(manifest))
+
+
+def _wait_until_known(user: Api, namespace: str) -> None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {
+            "resourceAttributes": {
+                "namespace": namespace,
+                "verb": "get",
+                "resource": "pods",
+                "subresource": "exec",
+            }
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = eventually(
+        lambda: user.post(path, review).json(),
+        until=lambda got: got.get("status", {}).get("allowed"),
+        within=_KNOWN,
+    )
+    assert answer["status"]["allowed"], "the users of these checks did not get their rights."
+
+
+def faults(rule: Rule, tried: Trial) -> list[str]:
+    """What a running API server does otherwise than a rule says; empty if nothing."""
+    found: list[str] = []
+    named = False
+    # Only one policy is named of those that refuse: what several do proves this one or another.
+    alone = False
+    for attempt, right in admission_of(rule).attempts():
+        for answer in tried.send(rule, attempt):
+            if right:
+                found += _admitted(answer)
+            elif rule.level is not Level.MANDATORY:
+                named = named or rule.id in answer.warned_by
+                if rule.id not in answer.warned_by and not answer.otherwise_refused:
+                    found.append(f"nobody is warned of {answer}")
+            else:
+                named = named or answer.refused_by == rule.id
+                alone = alone or answer.by == {rule.id}
+                if answer.refused_by not in answer.by and not answer.otherwise_refused:
+                    found.append(f"not refused by {cluster.name_of(rule.id)}: {answer}")
+    if not named and (alone or rule.level is not Level.MANDATORY):
+        found.append(f"no example was answered in the name of {cluster.name_of(rule.id)}")
+    return found
+
+
+def _admitted(answer: Answer) -> list[str]:
+    status = answer.response.status_code
+    # Nobody is there to connect to.
+    gone = status in (400, 404) and answer.what.startswith("CONNECT")
+    return [] if answer.response.is_success or gone else [f"refused: {answer}"]
