@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
@@ -38,6 +41,10 @@ AZURE_REGIONS: Final = (
     "swedencentral",
     "swedensouth",
     "westeurope",
+)
+#: How private keys, tokens of Vault, keys of AWS and of storage accounts begin.
+_SECRET: Final = re.compile(
+    r"PRIVATE KEY-----|\bhvs\.|\b(AKIA|ASIA)[A-Z0-9]{12}|AccountKey=|secret_id|client-key-data"
 )
 #: Ranges that no route of the internet leads to (RFC 1918, 6598, 4193).
 _PRIVATE: Final = tuple(
@@ -100,6 +107,20 @@ def must_be_own_vault_key(path: str) -> Must:
         lambda found: isinstance(found, str) and found != "",
         ("",),
     )
+
+
+def must_hold_no_secret(path: str) -> Must:
+    """A text, plain or as base64, in which nothing looks like a key or a token."""
+    key = "-----BEGIN PRIVATE KEY-----"
+    encoded = base64.b64encode(key.encode()).decode()
+    return Must(path, "free of keys and tokens", _is_innocent, (key, encoded, "hvs.CAESI"), True)
+
+
+def _is_innocent(found: Any) -> bool:
+    text = str(found)
+    with contextlib.suppress(ValueError):  # it is plain
+        text += base64.b64decode(text, validate=True).decode(errors="replace")
+    return not _SECRET.search(text)
 
 
 def must_have_tags(path: str, *wanted: str) -> Must:

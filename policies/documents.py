@@ -9,22 +9,27 @@ from typing import Any, Final
 
 from policies.values import Undecided, known, unknown_paths, value
 
-#: Keys of conditions that tie a statement to an account, an organisation or one caller
+#: Keys of conditions that say who may
 #: (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
-_TIES: Final = frozenset(
+_WHO: Final = frozenset(
     (
         "aws:principalaccount",
         "aws:principalarn",
         "aws:principalorgid",
         "aws:principalorgpaths",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceorgid",
         "aws:sourcevpc",
         "aws:sourcevpce",
         "kms:calleraccount",
-        "kms:encryptioncontext:aws:logs:arn",
+    )
+)
+#: Keys that say on whose behalf a service may; nobody else has them.
+_ON_BEHALF_OF: Final = frozenset(
+    (
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
         "kms:encryptioncontext:aws:cloudtrail:arn",
+        "kms:encryptioncontext:aws:logs:arn",
     )
 )
 #: What says everything but what is listed.
@@ -72,13 +77,26 @@ class Statement:
                 yield operator.lower(), key.lower(), _texts(told)
 
     @property
-    def is_tied(self) -> bool:
-        """Whether a condition that must be met names who may, or on whose behalf."""
-        return any(
-            key in _TIES and "not" not in operator and "ifexists" not in operator and told != ["*"]
+    def required(self) -> frozenset[str]:
+        """Keys that a request must have, with one of the values that a condition lists."""
+        return frozenset(
+            key
             for operator, key, told in self.conditions
             if operator != "null"
+            and "not" not in operator
+            and "ifexists" not in operator
+            and "*" not in told
         )
+
+    @property
+    def says_who(self) -> bool:
+        """Whether a condition names the accounts, roles or networks that may."""
+        return bool(_WHO & self.required)
+
+    @property
+    def says_on_whose_behalf(self) -> bool:
+        """Whether a condition names for whom a service may."""
+        return bool((_WHO | _ON_BEHALF_OF) & self.required)
 
     @property
     def is_for_everybody(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,21 @@ def changed(type_: str, path: str, value: Any) -> Spoil:
     return _named(
         f"{type_} {path} = {value!r}",
         lambda stack: Stack([change(one) for one in stack.resources]),
+    )
+
+
+def edited(type_: str, spoil: Callable[[dict[str, Any]], None]) -> Spoil:
+    """Every resource of a type with its properties spoiled, as a rule of properties does."""
+
+    def edit(one: Resource) -> Resource:
+        if one.type != type_:
+            return one
+        properties = copy.deepcopy(dict(one.properties))
+        spoil(properties)
+        return replace(one, properties=properties)
+
+    return _named(
+        f"{type_} {spoil.__name__}", lambda stack: Stack([edit(one) for one in stack.resources])
     )
 
 

@@ -24,10 +24,12 @@ def _check(stack: Stack) -> Iterator[Fault]:
             yield Fault("what is locked is free within a year (days)", lock)
     for bucket in stack.of_type(_BUCKET):
         locked = bool(stack.parts(bucket, "bucket", "bucket", _LOCK))
-        if value(bucket.properties, "objectLockEnabled") is True and not locked:
+        can_lock = value(bucket.properties, "objectLockEnabled") is True
+        if can_lock and not locked:
             yield Fault("nothing says for how long its objects are locked", bucket)
-        of_trail = stack.parts(bucket, "s3BucketName", "bucket", _TRAIL)
-        if of_trail and not (locked and value(bucket.properties, "objectLockEnabled") is True):
+        if locked and not can_lock:
+            yield Fault("it was made without object lock (objectLockEnabled)", bucket)
+        if stack.parts(bucket, "s3BucketName", "bucket", _TRAIL) and not locked:
             yield Fault("whoever gets in deletes the record of it", bucket)
 
 

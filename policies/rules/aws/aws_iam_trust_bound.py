@@ -17,12 +17,11 @@ def _faults(one: Statement) -> Iterator[str]:
         yield "anybody may take the role"
     if "NotPrincipal" in one.inverted:
         yield "all but some may take the role"
-    tested = {key for operator, key, _ in one.conditions if "not" not in operator}
     for provider in one.principals("Federated"):
-        if not any(key.endswith((":sub", ":aud")) for key in tested):
+        if not any(key.endswith((":sub", ":aud")) for key in one.required):
             yield f"everybody whom {provider} knows may take the role"
     for service in one.principals("Service"):
-        if service not in _LOCAL and not one.is_tied:
+        if service not in _LOCAL and not one.says_on_whose_behalf:
             yield f"{service} may take the role for other accounts"
 
 

@@ -20,7 +20,7 @@ _USES = frozenset(
         "kms:sign",
     )
 )
-_BINDS = ("kms:viaservice", "aws:principalarn")
+_BINDS = frozenset(("kms:viaservice", "aws:principalarn"))
 
 
 def _uses(statement: Statement) -> bool:
@@ -35,11 +35,7 @@ def _check(properties: Mapping[str, Any]) -> Iterator[str]:
         whole_account = any(
             arn == "*" or arn.endswith(":root") or arn.isdigit() for arn in one.principals("AWS")
         )
-        bound = any(
-            key in _BINDS and "not" not in operator and "ifexists" not in operator
-            for operator, key, _ in one.conditions
-        )
-        if one.allows and whole_account and _uses(one) and not bound:
+        if one.allows and whole_account and _uses(one) and not _BINDS & one.required:
             yield f"policy: {one.label} lets any role of an account use the key"
 
 

@@ -20,13 +20,14 @@ def _is_of_layers(one: Statement) -> bool:
 
 def _check(properties: Mapping[str, Any]) -> Iterator[str]:
     for one in statements(properties, "policy"):
-        if not one.allows or one.is_tied or _is_of_layers(one):
+        if not one.allows or _is_of_layers(one):
             continue
         if one.is_for_everybody:
-            yield f"policy: {one.label} is for everybody"
-            continue
-        for service in one.principals("Service"):
-            yield f"policy: {one.label} lets {service} act for other accounts"
+            if not one.says_who:
+                yield f"policy: {one.label} is for everybody"
+        elif not one.says_on_whose_behalf:
+            for service in one.principals("Service"):
+                yield f"policy: {one.label} lets {service} act for other accounts"
 
 
 _MAY = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]}
@@ -58,6 +59,12 @@ RULE = Rule(
                 **_MAY,
                 Principal="*",
                 Condition={"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}},
+            ),
+            with_statement(
+                "policy",
+                **_MAY,
+                Principal="*",
+                Condition={"StringEquals": {"aws:SourceArn": "arn:aws:s3:::some"}},
             ),
         ),
     ),

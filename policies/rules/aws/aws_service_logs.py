@@ -1,7 +1,12 @@
 """API servers and databases on AWS log what is asked of them."""
 
-from policies.properties import Properties, must_be_set, must_contain
+from policies.properties import Properties, must_be_set, must_contain, only_if
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
+
+_EXPORTS = (
+    must_be_set("enabledCloudwatchLogsExports"),
+    only_if("engine", "postgres", then=must_contain("enabledCloudwatchLogsExports", "postgresql")),
+)
 
 RULE = Rule(
     id="aws-service-logs",
@@ -22,8 +27,8 @@ RULE = Rule(
                     "scheduler",
                 ),
             ),
-            "aws:rds/cluster:Cluster": (must_be_set("enabledCloudwatchLogsExports"),),
-            "aws:rds/instance:Instance": (must_be_set("enabledCloudwatchLogsExports"),),
+            "aws:rds/cluster:Cluster": _EXPORTS,
+            "aws:rds/instance:Instance": _EXPORTS,
         }
     ),
     admission=NO_OBJECT,

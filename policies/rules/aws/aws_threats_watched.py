@@ -11,6 +11,8 @@ _CLUSTER = "aws:eks/cluster:Cluster"
 _DETECTOR = "aws:guardduty/detector:Detector"
 _FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
 _ANALYZER = "aws:accessanalyzer/analyzer:Analyzer"
+_ADDON = "aws:eks/addon:Addon"
+_AGENT = "aws-guardduty-agent"
 _WANTED = ("EKS_AUDIT_LOGS", "RDS_LOGIN_EVENTS", "RUNTIME_MONITORING", "S3_DATA_EVENTS")
 
 
@@ -26,6 +28,8 @@ def _check(stack: Stack) -> Iterator[Fault]:
     for name in _WANTED:
         if name not in on:
             yield Fault(f"GuardDuty does not look at {name}")
+    if _AGENT not in {value(one.properties, "addonName") for one in stack.of_type(_ADDON)}:
+        yield Fault("GuardDuty has no agent on the nodes")
     kinds = {value(one.properties, "type") for one in stack.of_type(_ANALYZER)}
     if not kinds & {"ACCOUNT", "ORGANIZATION"}:
         yield Fault("nobody is told when something becomes open to other accounts")
@@ -40,12 +44,14 @@ RULE = Rule(
     controls=("SATRE-2.2.12", "SATRE-2.7.01", "CYB-8.2n", "CYB-8.3f", "EUDPR-33.1b"),
     preview=Relations(
         about=(_CLUSTER,),
-        reads=(_ANALYZER, _DETECTOR, _FEATURE),
+        reads=(_ADDON, _ANALYZER, _DETECTOR, _FEATURE),
         check=_check,
         broken=(
+            without(_ADDON),
             without(_ANALYZER),
             without(_DETECTOR),
             without(_FEATURE),
+            changed(_ADDON, "addonName", "another"),
             changed(_ANALYZER, "type", "ACCOUNT_UNUSED_ACCESS"),
             changed(_DETECTOR, "enable", False),
             changed(_DETECTOR, "enable", None),

@@ -18,7 +18,8 @@ def _check(stack: Stack) -> Iterator[Fault]:
         if not any(value(one.properties, "enabled") is True for one in logs):
             yield Fault("nobody records what passes through it", network)
     for one in stack.of_type(_LOG):
-        if (value(one.properties, "retentionPolicy.days") or 0) < _LEAST:
+        ends = value(one.properties, "retentionPolicy.enabled") is True
+        if not ends or (value(one.properties, "retentionPolicy.days") or 0) < _LEAST:
             yield Fault(f"it is kept for less than {_LEAST} days (retentionPolicy)", one)
 
 
@@ -38,6 +39,7 @@ RULE = Rule(
             changed(_LOG, "enabled", None),
             changed(_LOG, "targetResourceId", "another"),
             changed(_LOG, "retentionPolicy.days", 7),
+            changed(_LOG, "retentionPolicy.enabled", False),
             changed(_LOG, "retentionPolicy", None),
         ),
     ),

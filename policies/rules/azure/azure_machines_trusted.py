@@ -56,7 +56,14 @@ RULE = Rule(
                 must_be("securityProfile.uefiSettings.vTpmEnabled", True),
             ),
             "azure-native:containerservice:AgentPool": _pool(""),
-            "azure-native:containerservice:ManagedCluster": _pool("agentPoolProfiles.*."),
+            "azure-native:containerservice:ManagedCluster": (
+                *_pool("agentPoolProfiles.*."),
+                must_be(
+                    "nodeResourceGroupProfile.restrictionLevel",
+                    "ReadOnly",
+                    broken=("Unrestricted",),
+                ),
+            ),
         },
         check=_check,
         broken=(_starts_anything,),

@@ -23,6 +23,12 @@ RULE = Rule(
             "azure-native:containerregistry:Registry": (
                 must_be("adminUserEnabled", False),
                 must_be("anonymousPullEnabled", False),
+                # Tokens for the whole of Azure are no logins to the registry.
+                must_be(
+                    "policies.azureADAuthenticationAsArmPolicy.status",
+                    "disabled",
+                    broken=("enabled",),
+                ),
             ),
             "azure-native:dbforpostgresql:Server": (
                 must_be("authConfig.activeDirectoryAuth", "Enabled", broken=("Disabled",)),

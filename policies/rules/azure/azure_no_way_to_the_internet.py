@@ -6,11 +6,17 @@ from typing import Any
 from policies.clouds import decided, is_narrow
 from policies.properties import Properties, must_be
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
+from policies.values import value
 
 
 def _check(properties: Mapping[str, Any]) -> Iterator[str]:
+    if "addressPrefix" in properties or "addressPrefixes" in properties:
+        # What Azure itself runs in a subnet (delegations) brings its own routes.
+        if not value(properties, "routeTable.id") and not decided(properties, "delegations"):
+            yield "routeTable: it follows Azure's own routes, to the internet"
+        return
     if "virtualNetworkName" in properties or "networkProfile" in properties:
-        return  # a subnet, or a cluster
+        return  # a peering, or a cluster
     routes = decided(properties, "routes") or []
     for one in routes:
         prefix, hop = one.get("addressPrefix"), one.get("nextHopType")
@@ -32,7 +38,9 @@ def _azures_routes(properties: dict[str, Any]) -> None:
 
 
 def _azures_own(properties: dict[str, Any]) -> None:
-    properties["defaultOutboundAccess"] = True
+    properties["defaultOutboundAccess"] = properties["allowGatewayTransit"] = True
+    properties.pop("delegations", None)
+    properties.pop("routeTable", None)
     if "networkProfile" in properties:
         properties["networkProfile"]["outboundType"] = "loadBalancer"
 
@@ -56,6 +64,8 @@ RULE = Rule(
                 ),
             ),
             "azure-native:network:RouteTable": (),
+            # Others would come and go through the lab.
+            "azure-native:network:VirtualNetworkPeering": (must_be("allowGatewayTransit", False),),
             "azure-native:network:Subnet": (must_be("defaultOutboundAccess", False),),
         },
         check=_check,
