@@ -115,10 +115,9 @@ def _examples(rule: Rule) -> tuple[Any, Any]:
         case Properties() as check:
             return _of_properties(check)
         case Relations() as check:
-            return _said(check.check), "\n".join(_said(spoil) for spoil in check.broken)
+            return rule.title, "\n".join(_said(spoil) for spoil in check.broken)
         case _:
-            decides = "checks on the running system decide; see where"
-            return decides, decides
+            return rule.title, f"A machine on which one of {_how(rule, Place.LIVE)} fails."
 
 
 def _of_properties(check: Properties) -> tuple[dict[str, Any], Any]:
