@@ -192,3 +192,30 @@ def test_a_proxy_of_the_environment_is_not_used(
 def test_waiting_ends_and_says_what_for() -> None:
     with pytest.raises(unseal.SetupError, match=r"in vain until pigs fly \(it was not so\)"):
         unseal.await_condition(lambda: False, "pigs fly", limit=0.01)
+
+
+class Leaderless(FakeVault):
+    """Members that choose a leader while so many requests come."""
+
+    left = 3
+
+    def request(self, method: str, path: str, body: Any = None, *, token: Any = None) -> Any:
+        self.left -= 1
+        if self.left >= 0:
+            told = "local node not active but active cluster node not found"
+            raise unseal.VaultError(500, path, [told])
+        return super().request(method, path, body, token=token)
+
+
+def test_a_choice_of_leader_is_waited_out(served: Served, tmp_path: Path) -> None:
+    served.vault = Leaderless(tmp_path / "other")
+    assert served.client().request("GET", "sys/seal-status")["sealed"] is True
+    assert served.vault.left == -1
+
+
+def test_no_leader_at_all_is_an_error(served: Served, tmp_path: Path) -> None:
+    served.vault = Leaderless(tmp_path / "other")
+    served.vault.left = 10_000
+    impatient = unseal.Vault(served.address, str(served.ca), timeout=0.5)
+    with pytest.raises(unseal.VaultError, match="active cluster node not found"):
+        impatient.request("GET", "sys/seal-status")

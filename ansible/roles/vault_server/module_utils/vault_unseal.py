@@ -20,6 +20,8 @@ from typing import Any
 
 #: Seconds between two looks at something that Vault gives no event for.
 PAUSE = 0.2
+#: What a member says that has to pass a request on and knows nobody to pass it to.
+_LEADERLESS = "active cluster node not found"
 
 
 class VaultError(Exception):
@@ -28,6 +30,8 @@ class VaultError(Exception):
     def __init__(self, status: int, path: str, errors: list[str]) -> None:
         super().__init__(f"{path}: status {status}: {'; '.join(errors) or 'no reason given'}")
         self.status = status
+        #: Members choose who leads; nothing was done, and the same request will find one.
+        self.leaderless = any(_LEADERLESS in error for error in errors)
 
 
 class SetupError(Exception):
@@ -53,9 +57,19 @@ class Vault:
         """Sends one request and returns its JSON object ({} where there is none).
 
         Raises:
-            VaultError: Vault answered with an error status.
+            VaultError: Vault answered with an error status; without a leader, until the timeout.
             OSError: there was no answer.
         """
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._once(method, path, body, token)
+            except VaultError as error:
+                if not error.leaderless or time.monotonic() >= end:
+                    raise
+            time.sleep(PAUSE)
+
+    def _once(self, method: str, path: str, body: object, token: str | None) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 the address is the machine's own
             f"{self._address}/v1/{path}",
             method=method,
