@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ description:
   - A marker is written when kubeadm has succeeded. Without a marker, whatever an earlier run left
     is reset first, because kubeadm can not take up where it was stopped.
   - If the control plane's configuration changed after the initialisation, its static pods are
-    written anew; etcd and the certificates stay.
+    written anew; etcd and the certificates stay. A kubelet gets the cluster's configuration again.
 options:
   state:
     description: C(initialised) for a control plane, C(joined) for a worker.
@@ -59,6 +60,7 @@ service_account_public_key:
 """
 
 _KUBERNETES = Path("/etc/kubernetes")
+_KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
 _CONFIG = Path("/run/ai-lab/kubeadm.yaml")
 _DISCOVERY = Path("/run/ai-lab/discovery.conf")
 _CGROUP_V2 = Path("/sys/fs/cgroup/cgroup.controllers")
@@ -97,13 +99,17 @@ class Kubeadm:
         Raises:
             CommandError: kubeadm failed.
         """
+        changed = True
         if not self.done():
             self._start()
         elif self.state == "initialised" and self._recorded() != self.digest:
             self._change()
+            renew_kubelet_configuration()
         else:
-            return self._take_away_super_admin()
-        self._take_away_super_admin()
+            changed = renew_kubelet_configuration()
+        changed = self._take_away_super_admin() or changed
+        if not changed:
+            return False
         write(self.marker, json.dumps({"config": self.digest}).encode(), 0o600)
         return True
 
@@ -147,6 +153,24 @@ class Kubeadm:
         finally:
             _CONFIG.unlink()
             _DISCOVERY.unlink()
+
+
+def renew_kubelet_configuration() -> bool:
+    """Takes the cluster's own over; returns whether that made a difference.
+
+    Raises:
+        CommandError: the cluster does not answer, or the kubelet does not start with it.
+    """
+    before = _KUBELET_CONFIG.read_bytes()
+    try:
+        run(["kubeadm", "upgrade", "node", "phase", "kubelet-config"], timeout=60)
+    finally:
+        # kubeadm keeps a copy of every former one.
+        shutil.rmtree(_KUBERNETES / "tmp", ignore_errors=True)
+    if _KUBELET_CONFIG.read_bytes() == before:
+        return False
+    run(["systemctl", "restart", "kubelet.service"], timeout=60)
+    return True
 
 
 def api_server() -> str:

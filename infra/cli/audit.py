@@ -143,11 +143,11 @@ def _holds(one: Audited) -> bool:
 def document(found: Sequence[Audited]) -> dict[str, Any]:
     """What `--json` prints. Keys are only ever added.
 
-    `rules` is what `lab policies matrix --audit` reads: each rule's outcome in one word.
+    `outcomes` is what `lab policies matrix --audit` reads: each rule's in one word.
     """
     return {
         "ok": not any(one.broken for one in found),
-        "rules": {
+        "outcomes": {
             one.rule.id: "failed" if one.broken else "passed" if _holds(one) else "skipped"
             for one in found
         },

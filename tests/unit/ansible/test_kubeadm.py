@@ -18,6 +18,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(kubeadm, "_DISCOVERY", tmp_path / "run" / "discovery.conf")
     monkeypatch.setattr(kubeadm, "_CGROUP_V2", tmp_path / "none")
     monkeypatch.setattr(kubeadm, "_LEFTOVERS", (f"{tmp_path}/kubernetes/*.conf",))
+    monkeypatch.setattr(kubeadm, "_KUBELET_CONFIG", tmp_path / "kubelet.yaml")
+    (tmp_path / "kubelet.yaml").write_text("one")
     (tmp_path / "kubernetes").mkdir()
     return tmp_path
 
@@ -32,7 +34,7 @@ def test_initialised_once(folder: Path, programs: Programs) -> None:
     control_plane = kubeadm.Kubeadm("initialised", "kind: One", "")
     assert control_plane.bring()
     assert not kubeadm.Kubeadm("initialised", "kind: One", "").bring()
-    assert [call.split()[1] for call in programs.calls] == ["init"]
+    assert [call.split()[1] for call in programs.calls] == ["init", "upgrade"]
     assert list((folder / "run").iterdir()) == []
 
 
@@ -59,6 +61,22 @@ def test_a_marker_without_the_proof_is_not_believed(folder: Path, programs: Prog
     kubeadm.Kubeadm("initialised", "kind: One", "").bring()
     (folder / "kubernetes" / "admin.conf").unlink()
     assert not kubeadm.Kubeadm("initialised", "kind: One", "").done()
+
+
+@pytest.mark.parametrize("state", ["initialised", "joined"])
+def test_a_kubelet_follows_the_clusters_configuration(
+    state: str, folder: Path, programs: Programs
+) -> None:
+    succeed(folder, programs)
+    programs.add("systemctl")
+    kubeadm.Kubeadm(state, "kind: One", "").bring()
+    copies = folder / "kubernetes" / "tmp"
+    programs.add("kubeadm", f"mkdir {copies}; echo two >{folder}/kubelet.yaml")
+    assert kubeadm.Kubeadm(state, "kind: One", "").bring()
+    assert programs.calls[-1].endswith("restart kubelet.service")
+    assert not copies.exists()
+    assert not kubeadm.Kubeadm(state, "kind: One", "").bring()
+    assert "restart" not in programs.calls[-1]
 
 
 def test_a_failure_leaves_no_marker_and_no_configuration(folder: Path, programs: Programs) -> None:
@@ -91,8 +109,9 @@ def test_a_changed_configuration_rewrites_the_static_pods(
     assert phases == [
         "kubeadm init phase upload-config all",
         "kubeadm init phase control-plane all",
+        "kubeadm upgrade node phase kubelet-config",
     ]
-    assert programs.calls[-1].endswith("get --raw=/readyz")
+    assert any(call.endswith("get --raw=/readyz") for call in programs.calls)
 
 
 def test_a_manifest_that_stays_is_not_waited_for(changed: Path, programs: Programs) -> None:

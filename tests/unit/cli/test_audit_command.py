@@ -70,7 +70,7 @@ def test_audit(
 ) -> None:
     monkeypatch.setattr("infra.audit.of_stack", lambda *_, **__: [audited(**stands)])
     assert main.run(["policies", "audit", "--json"]) == status
-    assert document(capsys)["rules"] == {"no-host-access": word}
+    assert document(capsys)["outcomes"] == {"no-host-access": word}
 
 
 def test_audit_names_rule_object_and_places(
