@@ -41,7 +41,7 @@ class Must:
         if not self.applies(properties):
             return
         for found in values(properties, self.path):
-            if any(unknown_paths(found)):
+            if next(unknown_paths(found), None) is not None:
                 raise Undecided(self.path)
             if not self._accepted(found):
                 yield f"{self.path} is {shown(found)} and must be {self.wanted}"
