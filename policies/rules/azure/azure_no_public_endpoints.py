@@ -48,7 +48,7 @@ RULE = Rule(
             # They let an address through a service's own firewall.
             "azure-native:dbforpostgresql:FirewallRule": {"startIpAddress": "8.8.8.8"},
             "azure-native:cdn:Profile": {"profileName": "open"},
-            "azure-native:network:FrontDoor": {"frontDoorName": "open"},
+            "azure-native:frontdoor:FrontDoor": {"frontDoorName": "open"},
         },
     ),
     admission=NO_OBJECT,
