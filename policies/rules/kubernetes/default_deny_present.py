@@ -8,13 +8,17 @@ from typing import Any
 
 from policies.relations import Fault, Relations, Resource, Stack
 from policies.rule import NotHere, Rule, Severity, Verified
-from policies.values import value
+from policies.values import Undecided, value
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 
 
 def _open_namespaces(stack: Stack) -> Iterator[Fault]:
+    for one in stack.of_type(_NAMESPACE, _POLICY):
+        # Of a cluster that is not there yet, the engine tells of objects nothing but their names.
+        if "metadata" not in one.properties:
+            raise Undecided(f"{one.name}: metadata")
     closed = {_ground(one) + _where(one) for one in stack.of_type(_POLICY) if _closes(one)}
     for namespace in stack.of_type(_NAMESPACE):
         name = str(value(namespace.properties, "metadata.name"))

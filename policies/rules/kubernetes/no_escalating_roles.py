@@ -6,7 +6,7 @@ from policies.kinds import ROLE
 from policies.rule import ByAdmission, Rule, Severity
 
 _CLOSED = (
-    "!has(object.rules) || object.rules == null || object.rules.all(r, !has(r.resources) || "
+    "!has(object.rules) || dyn(object.rules) == null || object.rules.all(r, !has(r.resources) || "
     "r.resources.all(x, !(x in ['serviceaccounts/token', 'pods/attach', "
     "'pods/ephemeralcontainers', 'pods/proxy', 'services/proxy', 'nodes/proxy'])))"
 )
@@ -25,7 +25,8 @@ RULE = Rule(
         scope=Scope.TENANTS,
         validations=(
             Validation(
-                "!has(object.rules) || object.rules == null || object.rules.all(r, r.verbs.all(v, "
+                "!has(object.rules) || dyn(object.rules) == null || object.rules.all(r, "
+                "r.verbs.all(v, "
                 "!(v in ['bind', 'escalate', 'impersonate'])))",
                 "a rule has bind, escalate or impersonate.",
             ),

@@ -43,12 +43,12 @@ RULE = Rule(
                 "the role is one of Kubernetes' own.",
             ),
             Validation(
-                "!has(object.subjects) || object.subjects == null || object.subjects.all(s, "
+                "!has(object.subjects) || dyn(object.subjects) == null || object.subjects.all(s, "
                 "s.kind == 'ServiceAccount' || !s.name.startsWith('system:'))",
                 "a subject is one of Kubernetes' own users or groups, such as everybody.",
             ),
             Validation(
-                "!has(object.subjects) || object.subjects == null || object.subjects.all(s, "
+                "!has(object.subjects) || dyn(object.subjects) == null || object.subjects.all(s, "
                 "s.kind != 'ServiceAccount' || (has(s.namespace) && s.namespace == "
                 "object.metadata.namespace))",
                 "a service account of another namespace gets rights here.",

@@ -7,7 +7,7 @@ from policies.rule import ByAdmission, Rule, Severity
 
 _EACH = "(!has(r.{0}) || r.{0}.all(x, !x.contains('*')))"
 _CHECK = (
-    "!has(object.rules) || object.rules == null || object.rules.all(r, "
+    "!has(object.rules) || dyn(object.rules) == null || object.rules.all(r, "
     + " && ".join(map(_EACH.format, ("apiGroups", "resources", "verbs")))
     + ")"
 )

@@ -59,6 +59,13 @@ def test_policies_are_those_of_the_registry(api: Api, lab: Lab) -> None:
             for title in wanted.keys() & live.keys()
             for fault in drift.differences(wanted[title], live[title])
         ]
+        faults += [
+            f"{title}: {warning['warning'].splitlines()[0]}"
+            for title, one in live.items()
+            for warning in (one.get("status") or {})
+            .get("typeChecking", {})
+            .get("expressionWarnings", [])
+        ]
         ours = {title for title in live if title.startswith(f"{kind}/{cluster.PREFIX}")}
         faults += [f"nobody asked for {title}" for title in ours - wanted.keys()]
         if kind.startswith("Mutating"):

@@ -38,6 +38,8 @@ _OWN = (
     "ResourceQuota",
     "ValidatingWebhookConfiguration",
 )
+#: What the API server's own admission plugins say.
+_BUILT_IN = ("violates PodSecurity", "Use of external IPs is denied by admission control")
 _RBAC = "rbac.authorization.k8s.io"
 _WRITE = ("create", "delete", "get", "list", "patch", "update")
 #: Seconds until a right that was just given is known.
@@ -73,12 +75,13 @@ class Answer:
 
     @property
     def otherwise_refused(self) -> bool:
-        """The API server itself, or Pod Security, refuses it before any policy is asked; or, of a
-        pod, a policy that does not like what the API server has added to it.
+        """The API server itself refuses it before any policy is asked (what is invalid, Pod
+        Security, external addresses); or, of a pod, a policy that does not like what the API server
+        has added to it.
         """
-        status = self.response.status_code
-        by_pods = status == 403 and "violates PodSecurity" in self.response.text
-        return by_pods or status == 422 or (self.what == "CREATE Pod" and bool(self.refused_by))
+        status, text = self.response.status_code, self.response.text
+        built_in = any(told in text for told in _BUILT_IN)
+        return status == 422 or built_in or (self.what == "CREATE Pod" and bool(self.refused_by))
 
     def __str__(self) -> str:
         return f"{self.what}: {say(self.response)}"
