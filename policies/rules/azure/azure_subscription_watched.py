@@ -34,7 +34,7 @@ def _check(stack: Stack) -> Iterator[Fault]:
         if category not in heard:
             yield Fault(f"nobody hears {category} of the subscription")
     bought = {
-        value(one.properties, "pricingName") or one.name
+        value(one.properties, "pricingName") or value(one.properties, "name")
         for one in stack.of_type(_PLAN)
         if value(one.properties, "pricingTier") == "Standard"
     }
