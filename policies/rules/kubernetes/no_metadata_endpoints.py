@@ -12,7 +12,7 @@ from policies.rule import ByAdmission, Rule, Severity
 _CLOSED = "['0.', '127.', '168.63.129.16', '169.254.', '::1', 'fd00:ec2:', 'fe80:']"
 _ADDRESSES = (
     "object.kind == 'Endpoints' ? "
-    "(!has(object.subsets) || dyn(object.subsets) == null || "
+    "(!has(dyn(object).subsets) || dyn(object).subsets == null || "
     "dyn(object).subsets.all(s, !has(s.addresses) || s.addresses.all(a, "
     f"!{_CLOSED}.exists(p, a.ip.startsWith(p))))) : "
     "(!has(dyn(object).endpoints) || dyn(object).endpoints == null || "
