@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -12,13 +12,14 @@ from infra.cluster.manifests import Manifest
 from infra.cluster.objects import SystemRoute
 from policies import cluster
 from policies.admission import Settings
+from policies.rule import Level
 
 
 class ClusterBaseline(pulumi.ComponentResource):
     """What the API server enforces, before everything else; then Pod Security and default-deny in
     Kubernetes' own namespaces, and the lab's reading roles.
 
-    `settings` are what policies know of the lab.
+    `settings` are what policies know of the lab, `levels` other than the rules' own.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class ClusterBaseline(pulumi.ComponentResource):
         access: Access,
         routes: Sequence[SystemRoute] | None = None,
         settings: Settings | None = None,
+        levels: Mapping[str, Level] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:cluster:Baseline", name, {}, opts)
@@ -37,7 +39,7 @@ class ClusterBaseline(pulumi.ComponentResource):
         enforced: dict[str, pulumi.Resource] = {}
         # It waits for all policies and the rest for it, rather than each for each.
         first: pulumi.Resource | None = None
-        policies = cluster.objects(settings or Settings(), kubernetes_version)
+        policies = cluster.objects(settings or Settings(), kubernetes_version, levels)
         for manifest in objects.baseline(lab, kubernetes_version, routes, policies):
             scope = manifest["metadata"].get("namespace", "")
             # A namespace is not closed before it is opened: DNS must not stop meanwhile.
