@@ -22,7 +22,7 @@ from infra.engine.environment import (
     stand_in_notice,
     vault_address,
 )
-from infra.engine.events import Event
+from infra.engine.events import Event, Violation
 from infra.errors import LabNotUp, LeftoversRemain, PulumiFailed, StateDamaged, ToolMissing
 from infra.hosts import base_image, cgroups, cleanup, commands, machine, ssh
 from infra.hosts.machine import MachineState
@@ -112,7 +112,7 @@ def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
         _need_root()
     with exclusive(home, purpose="lab up"):
         warnings = prepare(stack, show, clock)
-        driver = Stack(stack, on_event=show.event)
+        driver = Stack(stack, on_event=lambda event: _while_deploying(event, show))
         with clock.phase("recovery"):
             driver.ensure()
             link_programs(home)
@@ -121,10 +121,30 @@ def up(stack: str, show: Show, *, refresh: bool = True) -> UpReport:
             for line in driver.recover():
                 show.note(line)
             _open_vault(stack, home, show)
+        answers = _all_run(driver)
+        if answers:
+            # Rules about a whole stack are asked at the end of an operation: here that is before
+            # anything is made. A cluster whose machines are down cannot say what would change.
+            show.step("Checking policies")
+            with clock.phase("policies"):
+                checked = Stack(stack, on_event=lambda event: _while_checking(event, show))
+                checked.run(Operation.PREVIEW)
         show.step("Deploying")
-        result = driver.run(Operation.UP, *(["--refresh"] if refresh and _all_run(driver) else []))
+        result = driver.run(Operation.UP, *(["--refresh"] if refresh and answers else []))
         phases = clock.phases | {phase.name: phase.seconds for phase in result.phases}
     return UpReport(result, round(time.monotonic() - begin, 3), phases, tuple(warnings))
+
+
+def _while_checking(event: Event, show: Show) -> None:
+    """Of a preview only what policies say; everything else is said while it is done."""
+    if isinstance(event, Violation):
+        show.event(event)
+
+
+def _while_deploying(event: Event, show: Show) -> None:
+    """What policies advise was said before."""
+    if not isinstance(event, Violation) or event.mandatory:
+        show.event(event)
 
 
 def _open_vault(stack: str, home: Home, show: Show) -> None:

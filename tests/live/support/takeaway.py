@@ -57,7 +57,7 @@ class World:
 
 
 @contextmanager
-def _deleted(world: World, path: str) -> Iterator[None]:
+def deleted(world: World, path: str) -> Iterator[None]:
     with administrator(world.lab.home.kubeconfig) as api:
         there = api.read(path)
         answer = api.delete(path)
@@ -69,7 +69,7 @@ def _deleted(world: World, path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _patched(world: World, path: str, change: dict[str, Any]) -> Iterator[None]:
+def patched(world: World, path: str, change: dict[str, Any]) -> Iterator[None]:
     with administrator(world.lab.home.kubeconfig) as api:
         there = api.read(path)
         answer = api.patch(path, change)
@@ -94,13 +94,13 @@ def _put_back(api: Api, path: str, there: dict[str, Any]) -> None:
 
 def policy_deleted(world: World) -> Any:
     base = f"/apis/networking.k8s.io/v1/namespaces/{world.sandbox}/networkpolicies"
-    return _deleted(world, f"{base}/default-deny")
+    return deleted(world, f"{base}/default-deny")
 
 
 @contextmanager
 def quota_removed(world: World) -> Iterator[None]:
     path = f"/api/v1/namespaces/{world.sandbox}/resourcequotas/sandbox"
-    with _deleted(world, path):
+    with deleted(world, path):
         yield
     # A quota holds only once a controller has counted what is there.
     with administrator(world.lab.home.kubeconfig) as api:
@@ -108,23 +108,23 @@ def quota_removed(world: World) -> Iterator[None]:
 
 
 def limits_removed(world: World) -> Any:
-    return _deleted(world, f"/api/v1/namespaces/{world.sandbox}/limitranges/sandbox")
+    return deleted(world, f"/api/v1/namespaces/{world.sandbox}/limitranges/sandbox")
 
 
 def policy_binding_deleted(world: World) -> Any:
     """The policy is still there and refuses nothing."""
     base = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    return _deleted(world, f"{base}/ai-lab-services-stay-inside")
+    return deleted(world, f"{base}/ai-lab-services-stay-inside")
 
 
 def pod_security_label_dropped(world: World) -> Any:
     labels = {"pod-security.kubernetes.io/enforce": None}
-    return _patched(world, f"/api/v1/namespaces/{world.sandbox}", {"metadata": {"labels": labels}})
+    return patched(world, f"/api/v1/namespaces/{world.sandbox}", {"metadata": {"labels": labels}})
 
 
 def pod_security_privileged(world: World) -> Any:
     labels = {"pod-security.kubernetes.io/enforce": "privileged"}
-    return _patched(world, f"/api/v1/namespaces/{world.sandbox}", {"metadata": {"labels": labels}})
+    return patched(world, f"/api/v1/namespaces/{world.sandbox}", {"metadata": {"labels": labels}})
 
 
 @contextmanager
@@ -134,13 +134,13 @@ def role_widened(world: World) -> Iterator[None]:
     with administrator(world.lab.home.kubeconfig) as api:
         rules = api.read(path)["rules"]
     more = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
-    with _patched(world, path, {"rules": [*rules, more]}):
+    with patched(world, path, {"rules": [*rules, more]}):
         yield
 
 
 def token_mounted(world: World) -> Any:
     path = f"/api/v1/namespaces/{world.sandbox}/serviceaccounts/{SANDBOX_SERVICE_ACCOUNT}"
-    return _patched(world, path, {"automountServiceAccountToken": True})
+    return patched(world, path, {"automountServiceAccountToken": True})
 
 
 # The control plane

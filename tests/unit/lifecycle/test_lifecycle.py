@@ -12,8 +12,8 @@ import pytest
 from infra import config, lifecycle, preflight, toolchain
 from infra.config import OnPremLab, RegistrySpec
 from infra.engine import Operation, Result, recovery
-from infra.engine.events import Event
-from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PulumiFailed
+from infra.engine.events import Diagnostic, Event, Violation
+from infra.errors import LabNotUp, LeftoversRemain, NotRoot, PolicyViolated, PulumiFailed
 from infra.hosts import base_image, cgroups, cleanup, commands, machine
 from infra.hosts.cleanup import Leftovers
 from infra.hosts.machine import MachineArgs, MachineState
@@ -35,7 +35,8 @@ class Recorder:
         self.lines.append(f"note: {text}")
 
     def event(self, event: Event) -> None:
-        raise AssertionError(event)
+        assert isinstance(event, Violation)
+        self.lines.append(event.rule)
 
     def begin(self, name: str, action: str, log: Path) -> None:
         raise AssertionError(name)
@@ -105,11 +106,34 @@ def stack(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
 def test_up(stack: FakeStack) -> None:
     show = Recorder()
     report = lifecycle.up("local", show)
-    assert stack.asked == [("ensure",), ("up", "--refresh")]
+    assert stack.asked == [("ensure",), ("preview",), ("up", "--refresh")]
     assert report.result.changed == 2
     assert report.warnings == ("z",)
     assert {"checks", "tools and images", "base image", "recovery"} <= set(report.phases)
     assert {"note: ended 2 processes", "note: stand-ins are used"} <= set(show.lines)
+
+
+def test_nothing_is_deployed_that_policies_refuse(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(operation: Operation, *_: str) -> Result:
+        stack.asked.append((operation.value,))
+        raise PolicyViolated("no-host-access at root: no", next_step="read.")
+
+    monkeypatch.setattr(stack, "run", refuse)
+    with pytest.raises(PolicyViolated):
+        lifecycle.up("local", Recorder())
+    assert stack.asked == [("ensure",), ("preview",)]
+
+
+def test_advice_is_said_once() -> None:
+    show = Recorder()
+    for level in ("advisory", "mandatory"):
+        event = Violation("limits-set", level, "medium", "no limits", "urn::pod")
+        lifecycle._while_checking(event, show)
+        lifecycle._while_deploying(event, show)
+    lifecycle._while_checking(Diagnostic("warning", "said later"), show)
+    assert show.lines == ["limits-set"] * 3, "what is advice is said once, what refuses always"
 
 
 def test_images_are_pushed_where_there_is_a_registry(
@@ -287,8 +311,8 @@ def test_a_lab_on_given_machines_asks_nothing_of_this_host(
     monkeypatch.setattr(lifecycle, "link_programs", lambda _: None)
     monkeypatch.setattr(lifecycle, "stand_in_notice", lambda _: None)
     report = lifecycle.up("local", Recorder())
-    assert driver.asked == [("ensure",), ("up", "--refresh")]
-    assert set(report.phases) == {"tools and images", "recovery"}
+    assert driver.asked == [("ensure",), ("preview",), ("up", "--refresh")]
+    assert set(report.phases) == {"tools and images", "recovery", "policies"}
 
 
 def test_the_status_of_given_machines_is_what_can_be_seen_from_here(
