@@ -57,8 +57,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _means(pattern: str, id_: str, area: str) -> bool:
-    """Whether a pattern is the area of a check, its id, or that of all its cases."""
-    return pattern == area or any(fnmatchcase(id_, p) for p in (pattern, f"{pattern}[[]*"))
+    """Whether a pattern is the area of a check, its id, or that of all its cases. `*` stands for
+    anything, brackets for themselves: ids of cases have them.
+    """
+    literal = pattern.replace("[", "[[]")
+    return pattern == area or any(fnmatchcase(id_, p) for p in (literal, f"{literal}[[]*"))
 
 
 def identity(item: pytest.Item) -> tuple[str, str]:

@@ -94,6 +94,7 @@ def test_every_outcome(tmp_path: Path) -> None:
         ("vault", {"audit-on", "audit-off"}),
         ("tls", {"tls[worker]", "tls[vault]"}),
         ("tls?worker?", {"tls[worker]"}),
+        ("tls[worker]", {"tls[worker]"}),
         ("audit-o*", {"audit-on", "audit-off"}),
     ],
 )
