@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from infra import toolchain, verify
+from infra.cluster import policies
 from infra.config import LocalLab
-from infra.engine import Operation, Stack, exclusive, policies, recovery
+from infra.engine import Operation, Stack, exclusive, recovery
 from infra.engine.events import Event
 from infra.engine.target import Target
 from infra.errors import LabNotUp

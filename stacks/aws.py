@@ -9,6 +9,7 @@ import pulumi
 from infra import toolchain
 from infra.clouds.aws.ground import AwsGround
 from infra.clouds.aws.vault import ARTIFACTS
+from infra.cluster import policies
 from infra.cluster.manifests import DNS_PODS
 from infra.cluster.objects import SystemRoute
 from infra.config import AwsLab, AwsSite
@@ -52,6 +53,8 @@ def compose(lab: AwsLab) -> None:
         vault_engines=vault.hosts.vault_baseline,
         drawings=drawings,
         kubernetes_version=lab.eks.version,
+        settings=policies.settings(lab),
+        levels=policies.levels(lab),
         system_routes=system_routes(lab),
     )
     pulumi.export("endpoints", {"kubernetes": cluster.endpoint, "vault": secret_store.address})

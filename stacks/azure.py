@@ -9,6 +9,7 @@ import pulumi
 from infra import paths, toolchain
 from infra.clouds.azure.ground import AzureArgs, AzureGround
 from infra.clouds.azure.secret_store import AzureVault, AzureVaultArgs
+from infra.cluster import policies
 from infra.cluster.manifests import DNS_PODS
 from infra.cluster.objects import SystemRoute
 from infra.config import AzureLab
@@ -62,6 +63,8 @@ def compose(lab: AzureLab) -> None:
         vault_engines=vault.vault_baseline,
         drawings=drawings,
         kubernetes_version=version,
+        settings=policies.of_registry(ground.registry.address),
+        levels=policies.levels(lab),
         system_routes=system_routes(lab),
     )
     pulumi.export(

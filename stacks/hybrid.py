@@ -18,6 +18,7 @@ from infra.clouds.aws import vpn as aws_vpn
 from infra.clouds.aws.ground import AwsGround
 from infra.clouds.azure import vpn as azure_vpn
 from infra.clouds.azure.ground import AzureArgs, AzureGround
+from infra.cluster import policies
 from infra.cluster.objects import SystemRoute
 from infra.config import AwsSite, AzureSite, HybridLab, Member, OnPremLab, OnPremSite
 from infra.contracts import Cluster, Machine
@@ -28,6 +29,7 @@ from infra.hosts.plan import VAULT_PORT, Delivery, Plan
 from infra.sandbox import blueprint
 from infra.sandbox.blueprint import Blueprint, LabFacts
 from infra.sandbox.identity import VaultMounts
+from policies.admission import Settings
 from stacks import aws, azure, layers
 
 _LOGIN = "Sandboxes log in to the lab's Vault."
@@ -59,6 +61,8 @@ def compose(lab: HybridLab) -> None:
         vault_engines=hosts.vault_baseline,
         drawings=drawings[primary.name],
         kubernetes_version=version,
+        settings=policies.settings(home),
+        levels=policies.levels(lab),
     )
     context = _Context(lab, home, delivery)
     parts = {member.name: context.part(member) for member in lab.clouds}
@@ -74,6 +78,8 @@ def compose(lab: HybridLab) -> None:
             vault_engines=hosts.vault_baseline,
             drawings=drawings[member.name],
             kubernetes_version=part.kubernetes_version,
+            settings=part.settings,
+            levels=policies.levels(lab),
             system_routes=part.system_routes,
         )
     gateways = [Gateway(part.gateway) for part in parts.values()]
@@ -125,6 +131,7 @@ class _Part:
     cluster: Cluster
     gateway: GatewayArgs
     kubernetes_version: str
+    settings: Settings
     system_routes: Sequence[SystemRoute]
 
 
@@ -171,7 +178,13 @@ class _Context:
             ),
             pulumi.ResourceOptions(parent=ground),
         )
-        return _Part(ground.cluster, vpn.args, site.eks.version, aws.system_routes(site))
+        return _Part(
+            ground.cluster,
+            vpn.args,
+            site.eks.version,
+            policies.of_registry(ground.registry.address),
+            aws.system_routes(site),
+        )
 
     def _azure(self, member: Member, site: AzureSite) -> _Part:
         ground = AzureGround(
@@ -202,6 +215,7 @@ class _Context:
             ground.cluster,
             vpn.args,
             site.cluster.kubernetes_version,
+            policies.of_registry(ground.registry.address),
             azure.system_routes(site),
         )
 

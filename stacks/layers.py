@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -14,6 +14,8 @@ from infra.contracts import Cluster, SecretStore
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.component import SandboxNamespace
 from infra.secrets.store import ClusterLogin, VaultBaseline
+from policies.admission import Settings
+from policies.rule import Level
 
 
 def compose(
@@ -24,20 +26,29 @@ def compose(
     vault_engines: VaultBaseline,
     drawings: Sequence[Blueprint],
     kubernetes_version: str,
+    settings: Settings,
+    levels: Mapping[str, Level],
     system_routes: Sequence[SystemRoute] | None = None,
     part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
 
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
-    not be must not leave a half-made lab. `system_routes`: see `objects.baseline`. `part` names a
+    not be must not leave a half-made lab. `settings` and `levels` are of the cluster's policies
+    (infra.cluster.policies). `system_routes`: see `objects.baseline`. `part` names a
     further ground of a hybrid lab, so that its resources have names of their own.
     """
     name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
     login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
     access = kubernetes.access(cluster, prefix)
     baseline = ClusterBaseline(
-        name, lab=lab, kubernetes_version=kubernetes_version, access=access, routes=system_routes
+        name,
+        lab=lab,
+        kubernetes_version=kubernetes_version,
+        access=access,
+        routes=system_routes,
+        settings=settings,
+        levels=levels,
     )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pulumi
 
 from infra import naming, toolchain
+from infra.cluster import policies
 from infra.config import LocalLab, OnPremLab
 from infra.hosts.provision import ProvisionedHosts
 from infra.sandbox import blueprint
@@ -38,6 +39,8 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
         vault_engines=hosts.vault_baseline,
         drawings=drawings,
         kubernetes_version=version,
+        settings=policies.settings(lab),
+        levels=policies.levels(lab),
     )
     machines = [
         {

@@ -60,7 +60,7 @@ def explain_(
 
     - `./lab policies explain no-host-access`
     """
-    from infra.engine.policies import unknown
+    from infra.cluster.policies import unknown
     from policies import explain, registry
 
     rules = registry.all_rules()

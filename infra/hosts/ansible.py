@@ -43,7 +43,7 @@ _FAILED = {"runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 class Record:
     """What is kept of a run's events; ansible-runner calls it with each."""
 
-    changed: list[dict[str, str]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     #: The last task that started, to say where a run that timed out stood.
     last_task: str = ""
@@ -61,7 +61,8 @@ class Record:
         elif kind == "runner_on_ok":
             self.ok += 1
             if data.get("res", {}).get("changed"):
-                self.changed.append(_task(data))
+                # Modules of our own say what they did, in words without secrets.
+                self.changed.append({**_task(data), "did": data["res"].get("did") or []})
         elif kind in _FAILED and not data.get("ignore_errors"):
             self.failed.append({**_task(data), "message": message(data.get("res", {}))})
         return False

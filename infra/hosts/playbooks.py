@@ -76,9 +76,12 @@ class Run:
 class Task:
     host: str
     task: str
+    #: What it changed, where its module says so.
+    did: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.host}: {self.task}"
+        did = f" ({', '.join(self.did)})" if self.did else ""
+        return f"{self.host}: {self.task}{did}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +249,9 @@ def _outcome(result: Mapping[str, Any], asked: Run, log: Path) -> Outcome:
     stats = result["stats"]
     return Outcome(
         ok=result["ok"],
-        changed=tuple(Task(one["host"], one["task"]) for one in result["changed"]),
+        changed=tuple(
+            Task(one["host"], one["task"], tuple(one["did"])) for one in result["changed"]
+        ),
         facts=stats.get("facts", {}),
         not_applied=stats.get("not_applied", {}),
         log=log,

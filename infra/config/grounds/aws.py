@@ -232,6 +232,10 @@ class AwsSite(CloudSite):
                 raise ValueError(f"eks.administrators: {arn} is not of account {self.account}")
         return self
 
+    def image_registry(self, lab: str) -> str:
+        """Where the images of a lab of this name are (ECR), before the names of repositories."""
+        return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com/{lab}"
+
     @property
     def ranges(self) -> dict[str, IPv4Network]:
         """Every address range that the ground occupies; pods have addresses of the VPC."""

@@ -53,6 +53,8 @@ Requires=dev-disk-by\\x2dlabel-seed.device
 After=dev-disk-by\\x2dlabel-seed.device systemd-remount-fs.service
 Before=sysinit.target systemd-networkd.service
 Conflicts=shutdown.target
+# Once: what roles changed later stays.
+ConditionPathExists=!/var/lib/seeded
 
 [Service]
 Type=oneshot
@@ -60,6 +62,7 @@ RemainAfterExit=yes
 ExecStart=mount -o ro LABEL=seed /mnt
 ExecStart=cp -a /mnt/. /
 ExecStart=umount /mnt
+ExecStart=touch /var/lib/seeded
 ExecStart=hostname -F /etc/hostname
 
 [Install]

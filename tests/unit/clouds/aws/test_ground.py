@@ -21,6 +21,20 @@ from tests.harness.deploy import Deployment
 NODES = "aws:eks/nodeGroup:NodeGroup"
 
 
+def test_images_of_sandboxes_come_from_the_labs_registry(made: Deployment, lab: AwsLab) -> None:
+    policies = made.of_type(
+        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+    )
+    (settings,) = {
+        entry["expression"]
+        for policy in policies
+        for entry in policy.inputs["spec"]["variables"]
+        if entry["name"] == "settings"
+    }
+    assert json.loads(settings)["registries"] == [made.exports["registry"]]
+    assert made.exports["registry"] == lab.image_registry(lab.name), "the audit computes it"
+
+
 def test_exports_say_what_users_need_to_know(made: Deployment) -> None:
     assert made.exports["endpoints"]["vault"] == "https://vault.evaluations.internal:8200"
     assert made.exports["registry"] == "123456789012.dkr.ecr.eu-west-3.amazonaws.com/evaluations"

@@ -1,0 +1,47 @@
+"""What policies know of a lab, and how strictly they hold there: from its configuration."""
+
+from __future__ import annotations
+
+import difflib
+
+from infra.config import AwsLab
+from infra.config.lab import Lab
+from infra.errors import RuleUnknown
+from policies.admission import Settings
+from policies.registry import all_rules
+from policies.rule import Level
+
+
+def levels(lab: Lab) -> dict[str, Level]:
+    """How strictly rules hold, where the lab's configuration says otherwise than the rules.
+
+    Raises:
+        RuleUnknown: it names a rule that does not exist.
+    """
+    for entry in lab.policies:
+        if entry.rule not in all_rules():
+            raise unknown(entry.rule)
+    return {entry.rule: Level(entry.level) for entry in lab.policies}
+
+
+def settings(lab: Lab) -> Settings:
+    """What expressions of rules know of a lab on one ground. On Azure the registry has a name of
+    its own, which the ground knows (`of_registry`).
+    """
+    if isinstance(lab, AwsLab):
+        return of_registry(lab.image_registry(lab.name))
+    return of_registry(None if lab.registry is None else lab.registry.address)
+
+
+def of_registry(address: str | None) -> Settings:
+    """Images may come from there and from nowhere else; without one the lab side-loads them."""
+    return Settings() if address is None else Settings(registries=(address,))
+
+
+def unknown(name: str) -> RuleUnknown:
+    """The error for a rule that does not exist, with what may have been meant."""
+    near = difflib.get_close_matches(name, all_rules(), n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    return RuleUnknown(
+        f"There is no rule {name!r}.{meant}", next_step="`./lab policies list` names them all."
+    )
