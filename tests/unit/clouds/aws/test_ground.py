@@ -22,9 +22,7 @@ NODES = "aws:eks/nodeGroup:NodeGroup"
 
 
 def test_images_of_sandboxes_come_from_the_labs_registry(made: Deployment, lab: AwsLab) -> None:
-    policies = made.of_type(
-        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
-    )
+    policies = made.of_type("kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy")
     (settings,) = {
         entry["expression"]
         for policy in policies
