@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from infra.cluster import objects
+from infra.cluster import objects, policies
 from infra.cluster.manifests import Manifest
 from infra.sandbox import blueprint
 from infra.sandbox.blueprint import Blueprint
 from policies import cluster
-from policies.admission import Settings
 from tests.live.support.api import Api
 from tests.live.support.lab import Lab
 
@@ -26,7 +25,7 @@ def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
 
 def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
     """Every object of the cluster's baseline by its title."""
-    enforced = cluster.objects(Settings(), version)
+    enforced = cluster.objects(policies.settings(lab.config), version, policies.levels(lab.config))
     made = objects.baseline(lab.name, version, policies=enforced)
     return {title(found): found for found in made}
 

@@ -10,7 +10,7 @@ import pytest
 from pulumi.output import Unknown
 
 from infra import config, paths
-from infra.config import EgressRule
+from infra.config import EgressRule, LocalLab
 from infra.errors import ConfigError
 from tests.harness.deploy import deploy
 from tests.harness.local_lab import COMPUTED, HOME, KUBERNETES, artifacts, deploy_local
@@ -40,6 +40,24 @@ def test_exports_say_what_users_need_to_know(monkeypatch: pytest.MonkeyPatch) ->
             "kv_path": "kv/sandboxes/demo",
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("level", "actions"),
+    [("advisory", ["Warn", "Audit"]), ("mandatory", ["Deny", "Audit"]), ("disabled", None)],
+)
+def test_policies_of_the_cluster_are_as_strict_as_the_lab_says(
+    level: str, actions: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"rule": "no-host-access", "level": level, "because": "Said so for this test."}
+    lab = LocalLab.model_validate(config.load_local("local").model_dump() | {"policies": [entry]})
+    kind = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
+    found = [
+        one.inputs["spec"]["validationActions"]
+        for one in deploy_local(monkeypatch, lab).of_type(kind)
+        if one.inputs["metadata"]["name"] == "ai-lab-no-host-access"
+    ]
+    assert found == ([] if actions is None else [actions])
 
 
 def test_who_loses_the_machine_before_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
