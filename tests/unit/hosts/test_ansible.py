@@ -40,6 +40,7 @@ def test_what_is_kept_of_events(capsys: pytest.CaptureFixture[str]) -> None:
         {"event": "verbose"},
         {"event": "playbook_on_task_start", "event_data": {"name": "base : Do"}},
         {"event": "runner_on_ok", "event_data": {**base, "res": {"changed": True}}},
+        {"event": "runner_on_ok", "event_data": {**base, "res": {"changed": True, "did": ["x"]}}},
         {"event": "runner_on_ok", "event_data": {"task_action": "debug"}},
         {"event": "runner_on_failed", "event_data": {**base, "ignore_errors": True}},
         {"event": "runner_on_failed", "event_data": {**base, "res": {"msg": "bad"}}},
@@ -47,8 +48,11 @@ def test_what_is_kept_of_events(capsys: pytest.CaptureFixture[str]) -> None:
         {"event": "playbook_on_stats", "event_data": {"artifact_data": {"facts": {}}}},
     ]
     assert [record(event) for event in events] == [False] * len(events)
-    assert record.ok == 2
-    assert record.changed == [{"host": "one", "task": "base : Do"}]
+    assert record.ok == 3
+    assert record.changed == [
+        {"host": "one", "task": "base : Do", "did": []},
+        {"host": "one", "task": "base : Do", "did": ["x"]},
+    ]
     assert record.failed == [
         {"host": "one", "task": "base : Do", "message": "bad"},
         {"host": "two", "task": "unnamed task", "message": "no message"},

@@ -26,7 +26,7 @@ def test_images_of_sandboxes_come_from_the_labs_registry(made: Deployment, lab: 
     (settings,) = {
         entry["expression"]
         for policy in policies
-        for entry in policy.inputs["spec"]["variables"]
+        for entry in policy.inputs["spec"].get("variables", [])
         if entry["name"] == "settings"
     }
     assert json.loads(settings)["registries"] == [made.exports["registry"]]
