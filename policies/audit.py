@@ -110,7 +110,7 @@ def audit(
         Audited(
             rule,
             {
-                Place.PREVIEW: _declared(rule, rule.preview, observed.declared, observed),
+                Place.PREVIEW: _declared(rule, observed.declared, observed),
                 Place.ADMISSION: _enforced(rule, object_name(rule.id), observed),
                 Place.LIVE: _live(rule, observed),
             },
@@ -119,9 +119,9 @@ def audit(
     ]
 
 
-def _declared(rule: Rule, check: object, stack: Stack | None, observed: Observed) -> Standing:
-    if isinstance(check, NotHere):
-        return Standing(Stand.NOT_HERE, because=check.because)
+def _declared(rule: Rule, stack: Stack | None, observed: Observed) -> Standing:
+    if isinstance(rule.preview, NotHere):
+        return Standing(Stand.NOT_HERE, because=rule.preview.because)
     if isinstance(rule.admission, Admission) and rule.admission.of_the_request:
         return Standing(Stand.NOTHING, because="It is about requests, not about objects.")
     if stack is None:
@@ -179,7 +179,7 @@ def _live(rule: Rule, observed: Observed) -> Standing:
         case NotHere(because):
             return Standing(Stand.NOT_HERE, because=because)
         case Refreshed():
-            return _declared(rule, rule.preview, observed.refreshed, observed)
+            return _declared(rule, observed.refreshed, observed)
         case Verified(patterns):
             return _verified(patterns, observed)
         case ByAdmission() if isinstance(rule.admission, Admission):

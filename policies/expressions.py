@@ -31,18 +31,6 @@ def _program(expression: str) -> cel.Program:
     return cel.compile(expression)
 
 
-def check(expression: str) -> None:
-    """Refuses what is no CEL.
-
-    Raises:
-        ExpressionError: it says what is wrong.
-    """
-    try:
-        _program(expression)
-    except ValueError as error:
-        raise ExpressionError(str(error)) from error
-
-
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
     """The value of an expression.
 

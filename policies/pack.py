@@ -18,6 +18,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc, plugin_pb2
 
 from policies import preview
 from policies.admission import Admission, Settings
+from policies.preview import Finding, Verdict
 from policies.properties import Properties
 from policies.relations import Relations, Resource, Stack
 from policies.rule import Level, Rule, Severity
@@ -133,17 +134,13 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             return response
         properties = _read(request.properties)
         for rule in rules:
-            try:
-                faults = preview.of_resource(rule, request.type, properties, self._settings)
-                response.diagnostics.extend(self._denied(rule, fault) for fault in faults)
-            except Undecided as error:
-                response.diagnostics.append(self._undecided(rule, str(error)))
+            found = preview.judged(rule, request.type, properties, self._settings)
+            response.diagnostics.extend(map(self._said, found))
         return response
 
     def AnalyzeStack(  # noqa: N802
         self, request: proto.AnalyzeStackRequest, context: grpc.ServicerContext
     ) -> proto.AnalyzeResponse:
-        response = proto.AnalyzeResponse()
         active = [
             (rule, check)
             for rule, check in self._relations
@@ -151,14 +148,8 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         ]
         types = frozenset[str]().union(*(check.types for _, check in active))
         stack = Stack([_resource(one) for one in request.resources if one.type in types])
-        for rule, check in active:
-            try:
-                for fault in check.faults(stack):
-                    urn = fault.resource.urn if fault.resource is not None else ""
-                    response.diagnostics.append(self._denied(rule, fault.message, urn))
-            except Undecided as error:
-                response.diagnostics.append(self._undecided(rule, str(error)))
-        return response
+        found = (one for rule, _ in active for one in preview.related(rule, stack))
+        return proto.AnalyzeResponse(diagnostics=map(self._said, found))
 
     def Remediate(  # noqa: N802
         self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
@@ -189,30 +180,26 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         rules = self._by_type.get(type_, [])
         return [rule for rule in rules if self.level(rule) is not Level.DISABLED]
 
-    def _denied(self, rule: Rule, fault: str, urn: str = "") -> proto.AnalyzeDiagnostic:
-        level = self.level(rule)
-        # What could not be corrected must be.
-        told = Level.MANDATORY if level is Level.REMEDIATE else level
-        text = f"{rule.title}\n{fault}" + (f"\n{rule.remedy}" if rule.remedy else "")
-        return self._diagnostic(rule, text, told, urn)
-
-    def _undecided(self, rule: Rule, why: str) -> proto.AnalyzeDiagnostic:
-        """Told, and decided when the resource is made: then its values are known."""
-        text = f"{rule.title}\nUndecided: {why}; the rule decides at `pulumi up`."
-        return self._diagnostic(rule, text, Level.ADVISORY)
-
-    def _diagnostic(
-        self, rule: Rule, text: str, level: Level, urn: str = ""
-    ) -> proto.AnalyzeDiagnostic:
+    def _said(self, found: Finding) -> proto.AnalyzeDiagnostic:
+        rule = found.rule
+        if found.verdict is Verdict.UNDECIDED:
+            # Told, and decided when the resource is made: then its values are known.
+            text = f"Undecided: {found.message}; the rule decides at `pulumi up`."
+            level = Level.ADVISORY
+        else:
+            text = found.message + (f"\n{rule.remedy}" if rule.remedy else "")
+            level = self.level(rule)
+            # What could not be corrected must be.
+            level = Level.MANDATORY if level is Level.REMEDIATE else level
         return proto.AnalyzeDiagnostic(
             policyName=rule.id,
             policyPackName=NAME,
             policyPackVersion=VERSION,
             description=rule.reason,
-            message=text,
+            message=f"{rule.title}\n{text}",
             enforcementLevel=_LEVELS[level],
             severity=_SEVERITIES[rule.severity],
-            urn=urn,
+            urn=found.urn,
         )
 
 

@@ -82,25 +82,19 @@ def namespace_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": labels}}
 
 
-def of_stack(
-    rules: Iterable[Rule], stack: Stack, settings: Settings | None = None
+def judged(
+    rule: Rule, type_: str, properties: Mapping[str, Any], settings: Settings, urn: str = ""
 ) -> Iterator[Finding]:
-    """Everything that rules say of a stack, resource by resource and as a whole."""
-    told = settings or Settings()
-    for rule in rules:
-        types = types_of(rule)
-        for one in stack.resources:
-            if one.type not in types:
-                continue
-            try:
-                for fault in of_resource(rule, one.type, one.properties, told):
-                    yield Finding(rule, Verdict.DENIED, fault, one.urn)
-            except Undecided as error:
-                yield Finding(rule, Verdict.UNDECIDED, str(error), one.urn)
-        yield from _related(rule, stack)
+    """What a rule says of one resource, of a type that it is about."""
+    try:
+        for fault in of_resource(rule, type_, properties, settings):
+            yield Finding(rule, Verdict.DENIED, fault, urn)
+    except Undecided as error:
+        yield Finding(rule, Verdict.UNDECIDED, str(error), urn)
 
 
-def _related(rule: Rule, stack: Stack) -> Iterator[Finding]:
+def related(rule: Rule, stack: Stack) -> Iterator[Finding]:
+    """What a rule says of how a stack's resources belong together; nothing if it is about none."""
     if not isinstance(rule.preview, Relations):
         return
     try:
@@ -109,3 +103,16 @@ def _related(rule: Rule, stack: Stack) -> Iterator[Finding]:
             yield Finding(rule, Verdict.DENIED, fault.message, urn)
     except Undecided as error:
         yield Finding(rule, Verdict.UNDECIDED, str(error))
+
+
+def of_stack(
+    rules: Iterable[Rule], stack: Stack, settings: Settings | None = None
+) -> Iterator[Finding]:
+    """Everything that rules say of a stack, resource by resource and as a whole."""
+    told = settings or Settings()
+    for rule in rules:
+        types = types_of(rule)
+        for one in stack.resources:
+            if one.type in types:
+                yield from judged(rule, one.type, one.properties, told, one.urn)
+        yield from related(rule, stack)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.values import UNKNOWNS, plain
+from policies.values import UNKNOWNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,6 @@ class Resource:
     parent: str = ""
     protect: bool = False
     property_dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, type_: str, name: str, urn: str, properties: Mapping[str, Any]) -> Resource:
-        """With properties from the wire or from a plan."""
-        return cls(type_, name, urn, plain(properties))
 
 
 @dataclass(frozen=True, slots=True)

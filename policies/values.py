@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pulumi.runtime import rpc
-from pulumi_policy import proxy
+from infra.plugins.values import (
+    OUTPUT_SIGNATURE,
+    SECRET_SIGNATURE,
+    SIGNATURE_KEY,
+    UNKNOWN_TEXT,
+    UNKNOWN_TEXTS,
+)
 
 #: What stands for a value that is only known after deployment, by its type.
-UNKNOWNS: Final = frozenset(
-    value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_")
-)
-UNKNOWN: Final[str] = proxy.UNKNOWN_STRING_VALUE
-_SIGNATURE: Final = rpc._special_sig_key
+UNKNOWNS: Final = UNKNOWN_TEXTS
+UNKNOWN: Final = UNKNOWN_TEXT
 _SHOWN: Final = 60
 
 
@@ -40,7 +42,7 @@ def plain(value: Any) -> Any:
         value: JSON, with Pulumi's signed objects for what JSON has no words for.
     """
     if isinstance(value, Mapping):
-        if _SIGNATURE in value:
+        if SIGNATURE_KEY in value:
             return _signed(value)
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -52,11 +54,11 @@ def plain(value: Any) -> Any:
 
 
 def _signed(value: Mapping[str, Any]) -> Any:
-    match value[_SIGNATURE]:
-        case rpc._special_secret_sig:
+    match value[SIGNATURE_KEY]:
+        case signature if signature == SECRET_SIGNATURE:
             # In a state secrets are ciphertexts, of which nothing can be told.
             return Secret(plain(value["value"]) if "value" in value else UNKNOWN)
-        case rpc._special_output_value_sig:
+        case signature if signature == OUTPUT_SIGNATURE:
             inner = plain(value["value"]) if "value" in value else UNKNOWN
             return Secret(inner) if value.get("secret") else inner
         case _:
