@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from policies.properties import Must
+from policies.relations import Fault, Relations, Stack
+from policies.spoiling import unprotected
 from policies.values import Undecided, known, unknown_paths, value
 
 #: Regions of AWS in the Union
@@ -132,3 +134,14 @@ def must_have_tags(path: str, *wanted: str) -> Must:
     short = dict.fromkeys(wanted[1:], "something")
     empty = dict.fromkeys(wanted, "")
     return Must(path, f"tags {', '.join(wanted)}", has_all, ({}, short, empty))
+
+
+def protected(*types: str) -> Relations:
+    """Nothing that Pulumi does deletes or replaces resources of these types."""
+
+    def check(stack: Stack) -> Iterator[Fault]:
+        for one in stack.of_type(*types):
+            if not one.protect:
+                yield Fault("a program may delete or replace it (protect)", one)
+
+    return Relations(about=types, check=check, broken=(unprotected(*types),))

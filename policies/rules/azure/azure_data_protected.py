@@ -1,10 +1,7 @@
 """No program deletes what holds data on Azure."""
 
-from collections.abc import Iterator
-
-from policies.relations import Fault, Relations, Stack
+from policies.clouds import protected
 from policies.rule import NO_OBJECT, NotHere, Rule, Severity
-from policies.spoiling import unprotected
 
 #: Whoever deletes one of these deletes data, or the proof of what was done.
 _DATA = (
@@ -23,12 +20,6 @@ _DATA = (
 )
 
 
-def _check(stack: Stack) -> Iterator[Fault]:
-    for one in stack.of_type(*_DATA):
-        if not one.protect:
-            yield Fault("a program may delete or replace it (protect)", one)
-
-
 RULE = Rule(
     id="azure-data-protected",
     title="No program deletes or replaces what holds data, keys or logs.",
@@ -36,11 +27,7 @@ RULE = Rule(
     "it holds.",
     severity=Severity.CRITICAL,
     controls=("EUDPR-4.1f", "EUDPR-33.1b-availability", "CYB-8.2o"),
-    preview=Relations(
-        about=_DATA,
-        check=_check,
-        broken=(unprotected(*_DATA),),
-    ),
+    preview=protected(*_DATA),
     admission=NO_OBJECT,
     live=NotHere("Only Pulumi knows `protect`; Azure's own protection is azure-deletion-locked."),
     remedy="Set `protect=True` in the resource's options.",
