@@ -1,0 +1,287 @@
+"""The CustomResourceDefinition of `Sandbox`. Pure.
+
+Here stands what one object can say about itself: its shape, and that what was asked for never
+changes. Who may say it needs the user's name and is decided at admission
+(policies/rules/kubernetes/sandbox_*.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.cluster.manifests import Manifest
+from infra.config import CLASSIFICATIONS
+from infra.sandbox.resource import DURATION, GROUP, KIND, PLURAL, VERSION, Phase
+
+Schema = dict[str, Any]
+
+_PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128}
+_REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200}
+_UNCHANGED = [{"rule": "self == oldSelf", "message": "What was asked for never changes."}]
+#: Hours that nothing may ask for more than; the lab's configuration says less.
+_LONGEST = "720h"
+_MOST = 16
+
+
+def definition() -> Manifest:
+    """https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Cluster",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["sbx"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": _columns(),
+                    "schema": {"openAPIV3Schema": _schema()},
+                }
+            ],
+        },
+    }
+
+
+def _columns() -> list[dict[str, Any]]:
+    texts = {
+        "Phase": ".status.phase",
+        "Requester": ".spec.requester",
+        "Classification": ".spec.classification",
+        "Profile": ".spec.profile",
+        "Namespace": ".status.namespace",
+    }
+    return [
+        *({"name": name, "type": "string", "jsonPath": path} for name, path in texts.items()),
+        {"name": "Expires", "type": "date", "jsonPath": ".status.expiresAt"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+
+
+def _schema() -> Schema:
+    return {
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "metadata": {
+                "type": "object",
+                # Other names are derived from it.
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$",
+                        "maxLength": 40,
+                    }
+                },
+            },
+            "spec": _spec(),
+            "status": _status(),
+        },
+    }
+
+
+def _spec() -> Schema:
+    return {
+        "type": "object",
+        "required": ["purpose", "requester", "ttl"],
+        "properties": {
+            "purpose": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
+            "requester": {**_PRINCIPAL, "x-kubernetes-validations": _UNCHANGED},
+            "classification": {
+                "type": "string",
+                "enum": list(CLASSIFICATIONS),
+                "default": "internal",
+                "x-kubernetes-validations": _UNCHANGED,
+            },
+            "profile": {
+                "type": "string",
+                "pattern": "^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$",
+                "maxLength": 20,
+                "default": "small",
+                "x-kubernetes-validations": _UNCHANGED,
+            },
+            "ttl": _duration(f"self == oldSelf && duration(self) <= duration('{_LONGEST}')"),
+            "egress": {
+                "type": "array",
+                "maxItems": _MOST,
+                "default": [],
+                "items": _egress(),
+                "x-kubernetes-validations": _UNCHANGED,
+            },
+            "images": {
+                "type": "array",
+                "maxItems": _MOST,
+                "default": [],
+                "items": {"type": "string", "minLength": 3, "maxLength": 256},
+                "x-kubernetes-validations": _UNCHANGED,
+            },
+            "evidence": {
+                "type": "object",
+                "default": {},
+                "properties": {
+                    "retentionDays": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "maximum": 3650,
+                        "default": 365,
+                    }
+                },
+                "x-kubernetes-validations": _UNCHANGED,
+            },
+            "approvals": _approvals(),
+            "rejection": _verdict(final=True),
+            "renewals": {
+                "type": "array",
+                "maxItems": _MOST,
+                "default": [],
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+                "items": _renewal(),
+                "x-kubernetes-validations": [
+                    {
+                        "rule": "oldSelf.all(old, self.exists(new, new.name == old.name))",
+                        "message": "A renewal that was asked for stays on record.",
+                    }
+                ],
+            },
+            # Lifted by taking it away.
+            "suspension": _verdict(final=False),
+        },
+        "x-kubernetes-validations": [
+            {
+                "rule": "!has(oldSelf.rejection) || has(self.rejection)",
+                "message": "A rejection is final: ask for another sandbox.",
+            }
+        ],
+    }
+
+
+def _egress() -> Schema:
+    return {
+        "type": "object",
+        "required": ["cidr", "port", "reason"],
+        "properties": {
+            "cidr": {
+                "type": "string",
+                "maxLength": 18,
+                "x-kubernetes-validations": [
+                    {
+                        "rule": "isCIDR(self) && cidr(self).ip().family() == 4",
+                        "message": "must be an IPv4 range such as 192.0.2.0/24",
+                    }
+                ],
+            },
+            "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+            "protocol": {"type": "string", "enum": ["TCP", "UDP"], "default": "TCP"},
+            "reason": _REASON,
+        },
+    }
+
+
+def _approvals() -> Schema:
+    return {
+        "type": "array",
+        "maxItems": _MOST,
+        "default": [],
+        # One voice each.
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["by"],
+        "items": {"type": "object", "required": ["by"], "properties": {"by": _PRINCIPAL}},
+        "x-kubernetes-validations": [
+            {
+                "rule": "oldSelf.all(old, self.exists(new, new.by == old.by))",
+                "message": "An approval stays on record; what is approved can be destroyed.",
+            }
+        ],
+    }
+
+
+def _renewal() -> Schema:
+    return {
+        "type": "object",
+        "required": ["name", "extend", "reason"],
+        "properties": {
+            "name": {
+                "type": "string",
+                "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+                "maxLength": 20,
+            },
+            "extend": _duration("self == oldSelf"),
+            "reason": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
+            "approvals": _approvals(),
+        },
+    }
+
+
+def _verdict(*, final: bool) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "required": ["by", "reason"],
+        "properties": {"by": _PRINCIPAL, "reason": _REASON},
+    }
+    if final:
+        schema["x-kubernetes-validations"] = _UNCHANGED
+    return schema
+
+
+def _duration(rule: str) -> Schema:
+    return {
+        "type": "string",
+        "minLength": 2,
+        "maxLength": 16,
+        "pattern": DURATION,
+        "x-kubernetes-validations": [
+            {"rule": rule, "message": f"must not change, nor be longer than {_LONGEST}"}
+        ],
+    }
+
+
+def _status() -> Schema:
+    text: Schema = {"type": "string"}
+    time: Schema = {"type": "string", "format": "date-time"}
+    return {
+        "type": "object",
+        "properties": {
+            "phase": {"type": "string", "enum": [phase.value for phase in Phase]},
+            "identity": text,
+            "namespace": text,
+            "namespaceUid": text,
+            "warm": {"type": "boolean"},
+            "readyAt": time,
+            "expiresAt": time,
+            "renewed": {"type": "array", "items": text, "maxItems": _MOST},
+            "sealed": text,
+            "ending": text,
+            "evidenceHead": text,
+            "certificate": text,
+            "observedGeneration": {"type": "integer"},
+            "conditions": {
+                "type": "array",
+                "maxItems": _MOST,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+                "items": {
+                    "type": "object",
+                    "required": ["type", "status", "reason", "lastTransitionTime"],
+                    "properties": {
+                        "type": text,
+                        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                        "reason": text,
+                        "message": text,
+                        "observedGeneration": {"type": "integer"},
+                        "lastTransitionTime": time,
+                    },
+                },
+            },
+        },
+    }
