@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from infra.sandbox import definition, resource
 from infra.sandbox.resource import Phase, Sandbox
 
-REQUEST = {
+REQUEST: dict[str, Any] = {
     "metadata": {"name": "bias", "uid": "0c9b", "resourceVersion": "7"},
     "spec": {
         "purpose": "Measure the bias of model 7",
