@@ -2,7 +2,8 @@
 
 Every error names its cause (`message`) and the next step (`next_step`). Codes are grouped:
 1xx configuration, 2xx the machine it runs on, 3xx toolchain and images, 4xx local machines,
-5xx Ansible, 6xx Vault, 7xx Pulumi and its plugins, 8xx verification. A code is never reused.
+5xx Ansible, 6xx Vault, 7xx Pulumi and its plugins, 8xx verification and
+evidence. A code is never reused.
 """
 
 from __future__ import annotations
@@ -277,6 +278,44 @@ class LeftoversRemain(LabError):
 class BenchmarkInvalid(LabError):
     code = "LAB-804"
     title = "a benchmark did not measure what it says"
+
+
+class EvidenceInvalid(LabError):
+    """Records, a bundle or a certificate are not what was signed."""
+
+    code = "LAB-805"
+    title = "evidence does not verify"
+
+
+class EvidenceRefused(LabError):
+    """Too large, of an unknown form, or it looks like a secret; nothing was recorded."""
+
+    code = "LAB-806"
+    title = "this cannot be recorded as evidence"
+
+
+class EvidenceConflict(LabError):
+    """Two writers at the same place of a log, or a step's key used for something else."""
+
+    code = "LAB-807"
+    title = "the evidence log has gone on meanwhile"
+
+
+class EvidenceUnavailable(LabError):
+    code = "LAB-808"
+    title = "the evidence store does not answer, or does not keep what it is given"
+
+
+class EvidenceKeyInvalid(LabError):
+    code = "LAB-809"
+    title = "a key cannot sign or verify evidence"
+
+
+class CertificateRefused(LabError):
+    """The message names everything that is missing; the sandbox is not called deleted."""
+
+    code = "LAB-810"
+    title = "no deletion certificate can be given"
 
 
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:

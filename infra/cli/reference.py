@@ -20,7 +20,7 @@ _GROUPS = {
     "5": "Ansible",
     "6": "Vault",
     "7": "Pulumi and its plugins",
-    "8": "Verification and lifecycle",
+    "8": "Verification, lifecycle and evidence",
 }
 
 
