@@ -12,9 +12,8 @@ from infra.engine import Operation, Stack, exclusive, recovery
 from infra.engine.events import Event
 from infra.engine.target import Target
 from infra.errors import LabNotUp
-from infra.offline.kubernetes import kubeconfig
-from infra.offline.kubernetes.client import Api
-from infra.offline.kubernetes.settings import Settings
+from infra.kubernetes import kubeconfig
+from infra.kubernetes.client import Api
 from policies import cluster, relations
 from policies.admission import Admission
 from policies.audit import Audited, Check, Observed, audit
@@ -74,7 +73,7 @@ def of_stack(stack: str, show: Show, *, checks: bool = True) -> list[Audited]:
         now = recovery.deployment(target.home, stack).get("resources") or []
         refreshed = relations.Stack([_resource(one) for one in now])
     show.step("Reading what is in the cluster")
-    api = Api(kubeconfig.load(Settings(kubeconfig=str(target.home.kubeconfig))), patience=20)
+    api = Api(kubeconfig.load(str(target.home.kubeconfig)), patience=20)
     version, settings = toolchain.version("kubernetes"), policies.settings(target.lab)
     found: list[Check] | None = None
     if checks and isinstance(target.lab, LocalLab):

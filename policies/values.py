@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.plugins.values import (
+from infra.marks import (
     OUTPUT_SIGNATURE,
     SECRET_SIGNATURE,
     SIGNATURE_KEY,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from infra.engine.events import UNCHANGED, ResourceEvent, Violation
 from infra.errors import PulumiFailed
-from infra.plugins.values import UNKNOWN_TEXTS
+from infra.marks import UNKNOWN_TEXTS
 
 #: Stands in a plan for a value that only an update gives.
 NOT_KNOWN: Final = "(known after it is made)"

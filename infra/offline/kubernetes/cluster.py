@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from infra.offline.kubernetes import kubeconfig
-from infra.offline.kubernetes.client import Api
-from infra.offline.kubernetes.discovery import Discovery
+from infra.kubernetes import kubeconfig
+from infra.kubernetes.client import Api
+from infra.kubernetes.discovery import Discovery
 from infra.offline.kubernetes.settings import Settings
+from infra.plugins import current
+
+#: What the API server's logs call this provider.
+AGENT = "ai-lab-offline-kubernetes"
 
 
 class Session:
@@ -38,15 +42,19 @@ class Cluster:
         with self._lock:
             version = _version(self.settings)
             if self._session is None or version != self._seen:
-                connection = kubeconfig.load(self.settings)
-                namespace = self.settings.namespace or connection.namespace
-                self._session, self._seen = Session(Api(connection), namespace), version
+                given = self.settings
+                connection = kubeconfig.load(
+                    given.kubeconfig, context=given.context, cluster=given.cluster
+                )
+                api = Api(connection, caller=current, agent=AGENT)
+                namespace = given.namespace or connection.namespace
+                self._session, self._seen = Session(api, namespace), version
             return self._session
 
 
 def _version(settings: Settings) -> object:
     """Changes when the kubeconfig's file does: a cluster that was made anew has another one."""
-    source = kubeconfig.source(settings)
+    source = kubeconfig.source(settings.kubeconfig)
     if not isinstance(source, Path):
         return source
     return (source, source.stat().st_mtime_ns) if source.exists() else None

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from infra.errors import KubernetesNotReady, KubernetesRefused, KubernetesUnreachable
+from infra.kubernetes.client import Answer
+from infra.kubernetes.discovery import Kind
 from infra.offline.kubernetes import objects
-from infra.offline.kubernetes.client import Answer
 from infra.offline.kubernetes.cluster import Cluster, Session
-from infra.offline.kubernetes.discovery import Kind
 from infra.offline.kubernetes.drift import (
     effective,
     identity_changes,

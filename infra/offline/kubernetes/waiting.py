@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.errors import KubernetesNotReady
-from infra.offline.kubernetes.client import Api
-from infra.offline.kubernetes.discovery import Kind
+from infra.kubernetes.client import Api
+from infra.kubernetes.discovery import Kind
 from infra.offline.kubernetes.objects import describe, metadata
 from infra.offline.kubernetes.readiness import WORKLOADS, Pending, pending, pod_troubles
 from infra.plugins import current

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import tenacity
 
 from infra.errors import KubernetesRefused
+from infra.kubernetes.client import APPLY, Answer
+from infra.kubernetes.discovery import Kind
 from infra.offline.kubernetes import objects
-from infra.offline.kubernetes.client import APPLY, Answer
 from infra.offline.kubernetes.cluster import Session
-from infra.offline.kubernetes.discovery import Kind
 from infra.offline.kubernetes.objects import Manifest, metadata
 from infra.offline.kubernetes.settings import Settings
 from infra.offline.kubernetes.waiting import Place

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 
-from infra.offline.kubernetes.client import Api
+from infra.kubernetes.client import Api
+from infra.kubernetes.connection import Connection
 from infra.offline.kubernetes.cluster import Cluster, Session
-from infra.offline.kubernetes.kubeconfig import Connection
 from infra.offline.kubernetes.settings import Settings
+from infra.plugins import current
 
 _RESOURCES: dict[str, list[dict[str, Any]]] = {
     "/api/v1": [
@@ -50,9 +51,12 @@ class FakeApi:
         self.held: set[str] = set()
 
     def session(self, *, patience: float = 0.5, namespace: str = "default") -> Session:
-        connection = Connection("https://api.test", ssl.create_default_context(), "t", namespace)
-        transport = httpx.MockTransport(self._handle)
-        return Session(Api(connection, transport=transport, patience=patience), namespace)
+        connection = Connection(
+            "https://api.test", ssl.create_default_context(), lambda: "t", namespace
+        )
+        transport = httpx.MockTransport(self.handle)
+        api = Api(connection, caller=current, transport=transport, patience=patience)
+        return Session(api, namespace)
 
     def cluster(self, settings: Settings | None = None) -> Cluster:
         fake = self
@@ -71,7 +75,7 @@ class FakeApi:
     def count(self, method: str) -> int:
         return sum(1 for entry in self.requests if entry[0] == method)
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    def handle(self, request: httpx.Request) -> httpx.Response:
         path, params = request.url.path, dict(request.url.params)
         self.requests.append((request.method, path, params))
         taken = self.answers(request)

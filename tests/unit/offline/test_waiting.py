@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from infra.errors import KubernetesNotReady, KubernetesRefused
-from infra.offline.kubernetes.discovery import Kind
+from infra.kubernetes.discovery import Kind
 from infra.offline.kubernetes.waiting import Place, until_gone, until_ready
 from infra.plugins import call
 from tests.unit.offline.fake_api import FakeApi, status

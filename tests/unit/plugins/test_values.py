@@ -5,11 +5,9 @@ from google.protobuf import json_format, struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.marks import OUTPUT_SIGNATURE, SIGNATURE_KEY, UNKNOWN_TEXTS
 from infra.plugins.values import (
-    OUTPUT_SIGNATURE,
-    SIGNATURE_KEY,
     UNKNOWN,
-    UNKNOWN_TEXTS,
     Secret,
     Tagged,
     contains_secret,

@@ -10,7 +10,7 @@ import pytest
 from infra import audit, config, toolchain, verify
 from infra.engine import recovery
 from infra.errors import KubernetesRefused, LabNotUp
-from infra.offline.kubernetes.client import Answer
+from infra.kubernetes.client import Answer
 from infra.paths import Home
 from policies import cluster
 from policies.admission import Settings

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import logging
+import ssl
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import httpx
 import pytest
 
+from infra import paths
 from infra.errors import KubernetesRefused, KubernetesUnreachable
-from infra.offline.kubernetes.client import Answer
-from infra.plugins import call
+from infra.kubernetes.client import Answer, Api, ToLog
+from infra.kubernetes.connection import Connection, TokenFile
 from tests.unit.offline.fake_api import FakeApi, status
 
 
@@ -33,15 +41,91 @@ def test_gives_up_and_says_where_and_why(fake: FakeApi) -> None:
     )
 
 
-def test_stops_waiting_when_interrupted(fake: FakeApi, request_of_the_engine: call.Call) -> None:
+class Impatient:
+    """Gives up once it was told that there is nobody."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+        self.told: list[str] = []
+
+    def progress(self, message: str) -> None:
+        self.told.append(message)
+        self.cancelled.set()
+
+    def log(self, message: str, *, severity: str = "info") -> None:
+        self.told.append(f"{severity}: {message}")
+
+
+def over(fake: FakeApi, **given: object) -> Api:
+    connection = Connection("https://api.test", ssl.create_default_context(), None, "default")
+    return Api(connection, transport=httpx.MockTransport(fake.handle), **given)  # type: ignore[arg-type]
+
+
+def test_stops_waiting_when_the_caller_gives_up(fake: FakeApi) -> None:
     def answers(request: httpx.Request) -> httpx.Response | None:
-        request_of_the_engine.cancelled.set()
         raise httpx.ConnectError("refused")
 
     fake.answers = answers
+    caller = Impatient()
     with pytest.raises(KubernetesUnreachable, match="refused"):
-        fake.session(patience=600).api.request("GET", "/anything")
-    assert len(fake.requests) == 1
+        over(fake, caller=lambda: caller, patience=600).request("GET", "/anything")
+    # It was told while it waited for the second answer.
+    assert len(fake.requests) == 2
+    assert caller.told == [
+        "the Kubernetes API at https://api.test does not answer; trying for 600 s more"
+    ]
+
+
+def test_who_asks_alone_is_told_in_the_log(fake: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    def cut(request: httpx.Request) -> httpx.Response | None:
+        raise httpx.ConnectError("cut")
+
+    fake.answers = cut
+    caplog.set_level(logging.DEBUG, "infra.kubernetes")
+    assert list(over(fake).watch("/pods", {})) == []
+    assert [(one.levelname, one.message) for one in caplog.records] == [
+        ("DEBUG", "a watch was cut off: cut")
+    ]
+    assert not ToLog().cancelled.is_set()
+
+
+def test_a_token_of_a_file_is_read_for_each_request(fake: FakeApi, tmp_path: Path) -> None:
+    sent: list[str | None] = []
+
+    def answers(request: httpx.Request) -> httpx.Response | None:
+        sent.append(request.headers.get("Authorization"))
+        return httpx.Response(200, json={})
+
+    fake.answers = answers
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    tls = ssl.create_default_context()
+    connection = Connection("https://api.test", tls, TokenFile(file), "default")
+    api = Api(connection, transport=httpx.MockTransport(fake.handle))
+    api.request("GET", "/anything")
+    file.write_text("second\n")
+    api.request("GET", "/anything")
+    list(api.watch("/pods", {}))
+    assert sent == ["Bearer first", "Bearer second", "Bearer second"]
+    file.write_text("")
+    with pytest.raises(KubernetesUnreachable, match="is empty"):
+        api.request("GET", "/anything")
+    file.unlink()
+    with pytest.raises(KubernetesUnreachable, match="cannot be read"):
+        api.request("GET", "/anything")
+    assert len(sent) == 3
+
+
+def test_neither_pulumi_nor_grpc_is_needed() -> None:
+    """It is in images that have neither."""
+    program = (
+        "import sys\n"
+        "for name in ('grpc', 'pulumi', 'google', 'ansible', 'hvac', 'kubernetes'):\n"
+        "    sys.modules[name] = None\n"
+        "import infra.kubernetes.discovery, infra.kubernetes.in_cluster\n"
+        "import infra.kubernetes.kubeconfig\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=paths.REPOSITORY)
 
 
 def test_a_wrong_certificate_is_not_waited_for(fake: FakeApi) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from infra.offline.kubernetes.client import Api
+from infra.kubernetes.client import Api
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ what a provider does next.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+import logging
+import threading
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import httpx
 import tenacity
 
 from infra.errors import KubernetesRefused, KubernetesUnreachable
-from infra.offline.kubernetes.kubeconfig import Connection
-from infra.plugins import current
+from infra.kubernetes.connection import Connection
 
 #: Seconds for which an API server may be away (it restarts in 10-40) before we give up.
 PATIENCE = 60.0
@@ -72,6 +73,52 @@ class Unanswered(Exception):
     """No answer, or one that says "not now"; inside this module only."""
 
 
+class Caller(Protocol):
+    """On whose behalf requests are made: may give them up, and is told what goes on."""
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when nobody wants the answer any more."""
+
+    def progress(self, message: str) -> None:
+        """What is going on right now."""
+
+    def log(
+        self, message: str, *, severity: Literal["debug", "info", "warning", "error"] = "info"
+    ) -> None:
+        """What is worth keeping."""
+
+
+class ToLog:
+    """A caller who never gives up and writes everything into Python's log."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+
+    def progress(self, message: str) -> None:
+        self.log(message)
+
+    def log(
+        self, message: str, *, severity: Literal["debug", "info", "warning", "error"] = "info"
+    ) -> None:
+        level = logging.getLevelNamesMapping()[severity.upper()]
+        logging.getLogger(__name__).log(level, "%s", message)
+
+
+_TO_LOG = ToLog()
+
+
+class _Bearer(httpx.Auth):
+    """Adds the token that holds now."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token()}"
+        yield request
+
+
 class Api:
     """One API server. Safe to use from many threads."""
 
@@ -79,17 +126,19 @@ class Api:
         self,
         connection: Connection,
         *,
+        caller: Callable[[], Caller] = lambda: _TO_LOG,
+        agent: str = "ai-lab",
         transport: httpx.BaseTransport | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        headers = {"Accept": JSON, "User-Agent": "ai-lab-offline-kubernetes"}
-        if connection.token:
-            headers["Authorization"] = f"Bearer {connection.token}"
+        """`caller` is asked at each request; `agent` is what the server's logs call us."""
         self.server = connection.server
+        self._caller = caller
         self._patience = patience
         self._http = httpx.Client(
             base_url=connection.server,
-            headers=headers,
+            headers={"Accept": JSON, "User-Agent": agent},
+            auth=None if connection.token is None else _Bearer(connection.token),
             verify=connection.tls,
             transport=transport,
             timeout=ANSWER_TIMEOUT,
@@ -111,10 +160,11 @@ class Api:
         """One request; waits out a server that restarts, for `patience` seconds at most.
 
         Raises:
-            KubernetesUnreachable: no answer within the patience, or the user interrupted.
+            KubernetesUnreachable: no answer within the patience, the caller gave up, or there is
+                no token.
         """
         content = None if body is None else json.dumps(body)
-        call = current()
+        call = self._caller()
         seconds = self._patience if patience is None else patience
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unanswered),
@@ -166,7 +216,7 @@ class Api:
                     yield event
         except httpx.TransportError as error:
             # The next ordinary request will say whether the server is gone, and for how long.
-            current().log(f"a watch was cut off: {error}", severity="debug")
+            self._caller().log(f"a watch was cut off: {error}", severity="debug")
 
     def _waiting(self, state: tenacity.RetryCallState, seconds: float) -> str:
         left = max(0, round(seconds - (state.seconds_since_start or 0)))

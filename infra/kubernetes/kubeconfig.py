@@ -10,8 +10,7 @@ import binascii
 import os
 import ssl
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,29 +18,25 @@ from urllib.parse import urlsplit
 import yaml
 
 from infra.errors import KubernetesUnreachable
-from infra.offline.kubernetes.settings import Settings
+from infra.kubernetes.connection import Connection, TokenFile, trusting
 
-_NEXT = "give the provider the path or the content of a kubeconfig that works with kubectl."
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Everything that a client needs. Never printed: `token` is secret."""
-
-    server: str
-    tls: ssl.SSLContext
-    token: str | None
-    #: The context's own default namespace.
-    namespace: str
+_NEXT = "give the path or the content of a kubeconfig that works with kubectl."
 
 
-def load(settings: Settings) -> Connection:
-    """Reads the kubeconfig that the settings name.
+def load(
+    given: str | None = None, *, context: str | None = None, cluster: str | None = None
+) -> Connection:
+    """Reads a kubeconfig.
+
+    Args:
+        given: its path or its content; None means $KUBECONFIG, then the user's own file.
+        context: other than the current one.
+        cluster: other than the context's own.
 
     Raises:
         KubernetesUnreachable: there is none, or it cannot be used.
     """
-    text, called, folder = _text(settings)
+    text, called, folder = _text(given)
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -49,38 +44,36 @@ def load(settings: Settings) -> Connection:
         raise KubernetesUnreachable(f"{called} is not YAML.", next_step=_NEXT) from error
     if not isinstance(document, Mapping):
         raise KubernetesUnreachable(f"{called} is not a kubeconfig.", next_step=_NEXT)
-    name = settings.context or document.get("current-context")
-    context = _named(document, "contexts", name, called).get("context") or {}
-    cluster_name = settings.cluster or context.get("cluster")
-    cluster = _named(document, "clusters", cluster_name, called).get("cluster") or {}
-    user = _named(document, "users", context.get("user"), called).get("user") or {}
+    name = context or document.get("current-context")
+    chosen = _named(document, "contexts", name, called).get("context") or {}
+    there = _named(document, "clusters", cluster or chosen.get("cluster"), called)
+    user = _named(document, "users", chosen.get("user"), called).get("user") or {}
     try:
-        return _connection(cluster, user, context, called, folder)
+        return _connection(there.get("cluster") or {}, user, chosen, called, folder)
     except (OSError, ssl.SSLError, binascii.Error, UnicodeDecodeError) as error:
         raise KubernetesUnreachable(
             f"{called} has credentials that cannot be read: {error}.", next_step=_NEXT
         ) from error
 
 
-def source(settings: Settings) -> Path | str:
-    """The kubeconfig's path; or its content, where the provider was given that."""
-    given = settings.kubeconfig
+def source(given: str | None) -> Path | str:
+    """The kubeconfig's path; or its content, where that was given."""
     if given and "\n" in given:
         return given
     return Path(given or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
 
 
-def _text(settings: Settings) -> tuple[str, str, Path]:
+def _text(given: str | None) -> tuple[str, str, Path]:
     """The content, how to call it in an error, and the folder its paths are relative to."""
-    found = source(settings)
+    found = source(given)
     if isinstance(found, str):
-        return found, "the provider's kubeconfig", Path.cwd()
+        return found, "the given kubeconfig", Path.cwd()
     try:
         return found.read_text(), f"the kubeconfig {found}", found.parent
     except OSError as error:
         raise KubernetesUnreachable(
             f"the kubeconfig {found} cannot be read: {error.strerror}.",
-            next_step="bring the cluster up first, or correct the provider's kubeconfig.",
+            next_step="bring the cluster up first, or correct the kubeconfig's path.",
         ) from error
 
 
@@ -113,25 +106,33 @@ def _connection(
     unsupported = sorted(set(user) & {"exec", "auth-provider", "username", "password"})
     if unsupported:
         raise KubernetesUnreachable(
-            f"{called} logs in by {', '.join(unsupported)}, which the offline provider cannot do.",
+            f"{called} logs in by {', '.join(unsupported)}, which this client cannot do.",
             next_step="use a client certificate or a token, or install Pulumi's own provider.",
         )
     authority = _material(cluster, "certificate-authority", folder)
-    tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls = trusting(authority)
     certificate = _material(user, "client-certificate", folder)
     key = _material(user, "client-key", folder)
     if certificate and key:
         _load_client_certificate(tls, certificate + b"\n" + key)
-    token = user.get("token")
-    if token is None and user.get("tokenFile"):
-        token = (folder / user["tokenFile"]).read_text().strip()
     return Connection(
         server=str(cluster.get("server") or "").rstrip("/"),
         tls=tls,
-        token=token,
+        token=_token(user, folder),
         namespace=str(context.get("namespace") or "default"),
     )
+
+
+def _token(user: Mapping[str, Any], folder: Path) -> Callable[[], str] | None:
+    """A token that is written down wins over one in a file, as with kubectl."""
+    written = user.get("token")
+    if written is not None:
+        return lambda: str(written)
+    if not user.get("tokenFile"):
+        return None
+    found = TokenFile(folder / user["tokenFile"])
+    found()  # what cannot be read is said now rather than at the first request
+    return found
 
 
 def _material(section: Mapping[str, Any], name: str, folder: Path) -> bytes | None:

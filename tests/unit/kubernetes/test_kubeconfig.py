@@ -9,9 +9,7 @@ import pytest
 import yaml
 
 from infra.errors import KubernetesUnreachable
-from infra.offline.kubernetes import kubeconfig
-from infra.offline.kubernetes.cluster import Cluster
-from infra.offline.kubernetes.settings import Settings
+from infra.kubernetes import kubeconfig
 from tests.harness.api_server import Authority
 
 
@@ -32,10 +30,10 @@ def document(**user: Any) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, content: Any) -> Settings:
+def write(folder: Path, content: Any) -> str:
     path = folder / "kubeconfig"
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
-    return Settings(kubeconfig=str(path))
+    return str(path)
 
 
 def test_files_are_relative_to_the_kubeconfig(tmp_path: Path, authority: Authority) -> None:
@@ -60,19 +58,25 @@ def test_content_with_embedded_credentials(authority: Authority) -> None:
         **{"client-certificate-data": encode(certificate), "client-key-data": encode(key)}
     )
     made["clusters"][0]["cluster"]["certificate-authority-data"] = encode(authority.certificate)
-    connection = kubeconfig.load(Settings(kubeconfig=yaml.safe_dump(made)))
+    connection = kubeconfig.load(yaml.safe_dump(made))
     assert connection.server == "https://api:6443"
 
 
 def test_tokens(tmp_path: Path) -> None:
-    assert kubeconfig.load(write(tmp_path, document(token="t"))).token == "t"
+    written = kubeconfig.load(write(tmp_path, document(token="t"))).token
+    assert written is not None
+    assert written() == "t"
     (tmp_path / "token").write_text("from a file\n")
-    assert kubeconfig.load(write(tmp_path, document(tokenFile="token"))).token == "from a file"
+    in_file = kubeconfig.load(write(tmp_path, document(tokenFile="token"))).token
+    assert in_file is not None
+    assert in_file() == "from a file"
+    (tmp_path / "token").write_text("a newer one\n")
+    assert in_file() == "a newer one"
 
 
 def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", write(tmp_path, document()).kubeconfig or "")
-    assert kubeconfig.load(Settings()).namespace == "demo"
+    monkeypatch.setenv("KUBECONFIG", write(tmp_path, document()))
+    assert kubeconfig.load().namespace == "demo"
 
 
 def _broken() -> list[Any]:
@@ -81,6 +85,7 @@ def _broken() -> list[Any]:
     return [
         (insecure, "turns off the check of the server's certificate"),
         (document(exec={}), "logs in by exec"),
+        (document(tokenFile="absent"), "cannot be read: No such file"),
         (document(**{"client-certificate": "absent.crt", "client-key": "k"}), "cannot be read"),
         (document(**{"client-certificate-data": "%"}), "cannot be read"),
         ("a: [", "is not YAML"),
@@ -96,39 +101,16 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, content: Any, message: str)
 
 
 def test_a_context_may_be_chosen(tmp_path: Path) -> None:
-    path = write(tmp_path, document()).kubeconfig
+    path = write(tmp_path, document())
     with pytest.raises(KubernetesUnreachable, match="no entry 'gone' in clusters"):
-        kubeconfig.load(Settings(kubeconfig=path, context="other"))
-    chosen = Settings(kubeconfig=path, context="other", cluster="c")
-    assert kubeconfig.load(chosen).namespace == "default"
+        kubeconfig.load(path, context="other")
+    assert kubeconfig.load(path, context="other", cluster="c").namespace == "default"
 
 
 def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path) -> None:
     with pytest.raises(KubernetesUnreachable) as caught:
         kubeconfig.load(write(tmp_path, "token: {geheim"))
     assert "geheim" not in str(caught.value)
-
-
-def test_a_cluster_is_reached_late_and_anew_when_its_kubeconfig_changes(tmp_path: Path) -> None:
-    import os
-
-    cluster = Cluster()
-    cluster.configure(Settings(kubeconfig=str(tmp_path / "kubeconfig")))
-    with pytest.raises(KubernetesUnreachable, match="No such file"):
-        cluster.session()
-    write(tmp_path, document())
-    first = cluster.session()
-    assert cluster.session() is first
-    assert first.default_namespace == "demo"
-    os.utime(tmp_path / "kubeconfig", ns=(1, 1))
-    assert cluster.session() is not first
-
-
-def test_the_providers_namespace_wins() -> None:
-    cluster = Cluster()
-    text = yaml.safe_dump(document())
-    cluster.configure(Settings(kubeconfig=text, namespace="mine"))
-    assert cluster.session().default_namespace == "mine"
 
 
 def test_a_server_that_a_preview_made_up_is_not_asked(tmp_path: Path) -> None:
