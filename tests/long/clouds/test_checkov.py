@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness import aws_lab, judges
-from tests.long.clouds import terraform
+from tests.harness import aws_lab
+from tests.long.clouds import terraform, verdicts
 
-#: What checkov finds and we keep: check -> end of the resource's name ("" for all), reason.
-ACCEPTED: dict[str, tuple[str, str]] = {
+#: What checkov finds and we keep.
+ACCEPTED: verdicts.Accepted = {
     "CKV2_AWS_3": ("detector", "wants an organisation's setting; the lab is one account's region"),
     "CKV2_AWS_30": (
         "database",
@@ -32,29 +30,8 @@ ACCEPTED: dict[str, tuple[str, str]] = {
 }
 
 
-def findings(plan: dict[str, Any], folder: Path) -> tuple[set[tuple[str, str]], int]:
-    """What fails as (check, resource), and how many checks passed."""
-    (folder / "main.tf.json").write_text(json.dumps(plan))
-    command = [str(judges.environment("checkov") / "checkov"), "-d", str(folder)]
-    command += ["--framework", "terraform_json", "-o", "json", "--quiet", "--skip-download"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        # It asks for its own newest version otherwise.
-        env={**os.environ, "CHECKOV_RUN_SCA_PACKAGE_SCAN_V2": "false", "HOME": str(folder)},
-    )
-    assert done.stdout.strip(), done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["summary"]["parsing_errors"] == 0
-    failed = answer["results"]["failed_checks"]
-    return {(one["check_id"], one["resource"]) for one in failed}, answer["summary"]["passed"]
-
-
-def accepted(check: str, resource: str) -> bool:
-    return check in ACCEPTED and resource.endswith(ACCEPTED[check][0])
+def judged(plan: dict[str, Any], folder: Path) -> verdicts.Verdicts:
+    return verdicts.judge(plan, folder, framework="terraform_json", file="main.tf.json")
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +43,10 @@ def plan() -> dict[str, Any]:
 def test_checkov_finds_nothing_that_is_not_known_with_its_reason(
     plan: dict[str, Any], tmp_path: Path
 ) -> None:
-    failed, passed = findings(plan, tmp_path)
-    assert {one for one in failed if not accepted(*one)} == set()
-    assert passed > 300
-    assert {check for check, _ in failed} == ACCEPTED.keys(), "a reason is no longer needed"
+    found = judged(plan, tmp_path)
+    assert found.besides(ACCEPTED) == set()
+    assert len(found.passed) > 300
+    assert {check for check, _ in found.failed} == ACCEPTED.keys(), "a reason is no longer needed"
 
 
 def _change(kind: str, name: str, **values: Any) -> Callable[[dict[str, Any]], None]:
@@ -103,5 +80,4 @@ def test_checkov_finds_faults_that_are_put_in(plan: dict[str, Any], tmp_path: Pa
     changed = json.loads(json.dumps(plan))
     for change in FAULTS.values():
         change(changed)
-    failed, _ = findings(changed, tmp_path)
-    assert FAULTS.keys() <= {check for check, _ in failed}
+    assert FAULTS.keys() <= {check for check, _ in judged(changed, tmp_path).failed}
