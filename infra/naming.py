@@ -22,6 +22,25 @@ VAULT_CERT = "cert"
 VAULT_APPROLE = "approle"
 #: The service account of a sandbox's workloads.
 SANDBOX_SERVICE_ACCOUNT = "sandbox"
+#: The service account that the person of a sandbox may ask for tokens of, for programs of his.
+PRINCIPAL_SERVICE_ACCOUNT = "principal"
+#: Begins the identity of every sandbox that was asked for, and of no configured one's name: by it
+#: Vault and the API server tell what is the operator's.
+REQUESTED_PREFIX = "x-"
+#: On the namespace of a sandbox that was asked for: the uid of its Sandbox.
+LABEL_OWNER = f"{LABEL_PREFIX}/owner"
+#: On a namespace that was made before anybody asked for it: the profile that it is for.
+LABEL_POOL = f"{LABEL_PREFIX}/pool"
+#: Where the operator of sandboxes runs, and as whom (also its role and policy in Vault).
+OPERATOR_NAMESPACE = "lab-sandbox-operator"
+OPERATOR = "sandbox-operator"
+#: Cluster roles that the operator may give in a sandbox, and no others.
+PRINCIPAL_ROLE = "ai-lab:sandbox-principal"
+TOKEN_ROLE = "ai-lab:sandbox-token"  # noqa: S105 - a role's name
+#: The transit key that signs evidence.
+VAULT_EVIDENCE_KEY = "evidence"
+#: Below the KV mount: secrets of sandboxes that were asked for, by namespace.
+VAULT_REQUESTED = "requested"
 #: Audience of the service account tokens with which pods log in to Vault.
 VAULT_AUDIENCE = "vault"
 #: Policy and role of the API server's KMS plugin.
@@ -30,6 +49,8 @@ VAULT_KMS_ROLE = "kms-plugin"
 VAULT_BACKUP_ROLE = "backup"
 #: The transit key that encrypts the Kubernetes API's data at rest.
 VAULT_KMS_KEY = "kubernetes"
+#: The transit key (Ed25519) that signs evidence and deletion certificates.
+VAULT_EVIDENCE_KEY = "evidence"
 
 
 def hostname(lab: str, machine: str) -> str:
@@ -45,6 +66,16 @@ def bridge(lab: str) -> str:
 def vault_jwt(ground: str) -> str:
     """Where service accounts of a further ground (`aws`, `azure`) of a hybrid lab log in."""
     return f"{VAULT_JWT}-{ground}"
+
+
+def vault_sandbox_policy(jwt_mount: str) -> str:
+    """The one policy of all sandboxes that were asked for and log in there."""
+    return "requested-sandbox" if jwt_mount == VAULT_JWT else f"requested-sandbox-{jwt_mount}"
+
+
+def requested_kv_prefix(namespace: str) -> str:
+    """Path below the KV mount of a sandbox that was asked for."""
+    return f"{VAULT_REQUESTED}/{namespace}"
 
 
 def sandbox_namespace(sandbox: str) -> str:

@@ -55,13 +55,24 @@ _NOT_SERVING = (
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """A workload of a cluster, which logs in with the token that Kubernetes gives it."""
+
+    #: File with a token for Vault (audience); Kubernetes writes it anew before it ends.
+    token: Path
+    role: str
+    #: Path of the JWT auth method that knows the cluster.
+    mount: str = naming.VAULT_JWT
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """Where Vault is and who we are; paths, never secrets."""
 
     address: str
     ca_certificate: Path
-    #: JSON file with role_id and secret_id.
-    credentials: Path
+    #: JSON file with role_id and secret_id of an AppRole; or who we are in a cluster.
+    credentials: Path | ServiceAccount
 
 
 class _PinnedTls(HTTPAdapter):
@@ -92,7 +103,7 @@ class Vault:
         safe to repeat.
 
         Raises:
-            VaultCredentialsMissing: no CA certificate or AppRole file, or not readable.
+            VaultCredentialsMissing: no CA certificate, AppRole or token file, or not readable.
             VaultUnreachable, VaultSealed: still not ready when patience ran out.
             VaultRefused: Vault said no; its own words are in the message.
         """
@@ -174,16 +185,30 @@ class Vault:
             return self._client
 
     def _log_in(self) -> hvac.Client:
-        role_id, secret_id = _read_credentials(self.connection.credentials)
         client = _stranger(self.connection.address, self.connection.ca_certificate)
+        who = self.connection.credentials
         try:
-            client.auth.approle.login(role_id, secret_id, mount_point=naming.VAULT_APPROLE)
+            if isinstance(who, ServiceAccount):
+                client.auth.jwt.jwt_login(who.role, _read_token(who.token), path=who.mount)
+            else:
+                role_id, secret_id = _read_credentials(who)
+                client.auth.approle.login(role_id, secret_id, mount_point=naming.VAULT_APPROLE)
         except (Forbidden, InvalidRequest) as error:
-            raise VaultRefused(
-                f"Vault at {self.connection.address} refused the lab's AppRole: {_words(error)}.",
-                next_step=f"make {self.connection.credentials} anew: run `./lab up`.",
-            ) from error
+            raise self._stranger_refused(error) from error
         return client
+
+    def _stranger_refused(self, error: VaultError) -> LabError:
+        who = self.connection.credentials
+        if isinstance(who, ServiceAccount):
+            what, step = (
+                f"the role {who.role} of {who.mount}",
+                "see that the token is of the service account that the role is bound to.",
+            )
+        else:
+            what, step = "the lab's AppRole", f"make {who} anew: run `./lab up`."
+        return VaultRefused(
+            f"Vault at {self.connection.address} refused {what}: {_words(error)}.", next_step=step
+        )
 
     def _refused(self, error: VaultError) -> LabError:
         return VaultRefused(
@@ -239,6 +264,23 @@ def _read_credentials(file: Path) -> tuple[str, str]:
             f"{file} does not hold an AppRole ({type(error).__name__}).",
             next_step="run `./lab up`: the playbook `vault` writes it.",
         ) from None
+
+
+def _read_token(file: Path) -> str:
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        raise _no_token(file, error.strerror or type(error).__name__) from error
+    if not token:
+        raise _no_token(file, "is empty")
+    return token
+
+
+def _no_token(file: Path, why: str) -> VaultCredentialsMissing:
+    return VaultCredentialsMissing(
+        f"the service account's token {file} cannot be used: {why}.",
+        next_step="mount a projected token with the audience of Vault.",
+    )
 
 
 def _stranger(
