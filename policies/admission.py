@@ -152,6 +152,20 @@ class Default:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What the level `remediate` sets in an object that a program declares and the rule refuses.
+
+    The path begins in the spec of its pods, where the rule is about workloads, or else in the
+    object; `*` stands for every item of a list. Only `instead_of` is changed (None: nothing is
+    said): what somebody asks for by its name is refused rather than taken away.
+    """
+
+    path: str
+    value: bool | str | tuple[str, ...]
+    instead_of: tuple[Any, ...] = (None,)
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """A validating policy. Expressions may use `variables.pod` and `variables.containers` where
     `kinds` are workloads, `variables.settings`, `variables.platform` (who asks is the platform),
@@ -175,6 +189,8 @@ class Admission:
     refused: tuple[Attempt, ...] = ()
     #: Set before the check, where the cluster can; only what makes a pod stricter.
     defaults: tuple[Default, ...] = ()
+    #: Set before deployment, at the level `remediate`; safe as `Must.safe` is.
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def of_the_request(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from infra import naming
 from policies import registry
 from policies.admission import Admission, Default, Settings
-from policies.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
+from policies.kinds import CHANGEABLE, Kind
 from policies.rule import Level, Rule
 
 Manifest = dict[str, Any]
@@ -31,8 +31,6 @@ _ACTIONS: Final = {
 }
 #: First version of Kubernetes in which defaults can be set.
 _SETS_DEFAULTS: Final = (1, 36)
-#: Kinds whose pods are described anew with each change; those of others cannot be changed later.
-_CHANGEABLE: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, CRON_JOB)
 #: Where the description of pods lies, by kind, as a JSON pointer.
 _POINTER: Final = (
     "object.kind == 'Pod' ? '/spec' : "
@@ -162,7 +160,7 @@ def _binding(rule: Rule, admission: Admission, level: Level) -> Manifest:
 def _defaults(rule: Rule, admission: Admission) -> Manifest:
     """Nothing that a pod says is changed, and no pod after it was made."""
     asked = [
-        _asked(kind, ("CREATE", "UPDATE") if kind in _CHANGEABLE else ("CREATE",))
+        _asked(kind, ("CREATE", "UPDATE") if kind in CHANGEABLE else ("CREATE",))
         for kind in admission.kinds
     ]
     variables = admission.all_variables(Settings())

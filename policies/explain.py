@@ -14,6 +14,7 @@ from policies.controls.catalogue import controls
 from policies.properties import Properties
 from policies.reference import file_of
 from policies.relations import Relations
+from policies.remediation import safe_values
 from policies.rule import ByAdmission, NotHere, Place, Refreshed, Rule, Verified
 
 
@@ -37,6 +38,10 @@ def document(rule: Rule) -> dict[str, Any]:
     return {
         **summary(rule),
         "remedy": rule.remedy,
+        "corrects": [
+            {"type": type_, "path": path, "value": value}
+            for type_, path, value in safe_values(rule)
+        ],
         "places": {str(place): _place(rule, place) for place in Place},
         "controls": [
             {
@@ -63,6 +68,8 @@ def text(rule: Rule) -> str:
     if rule.remedy:
         lines.append(f"How to make it hold: {rule.remedy}")
     lines += ["", "Where:", *(f"  {name:<10} {one['how']}" for name, one in told["places"].items())]
+    if told["corrects"]:
+        lines += ["", "At the level `remediate` it sets:", *_corrections(told["corrects"])]
     lines += ["", "Controls:", *_controls(told["controls"])]
     lines += ["", "Passes:", *_indented(told["passes"])]
     lines += ["", "Fails:", *_indented(told["fails"])]
@@ -74,6 +81,11 @@ def _controls(entries: list[dict[str, Any]]) -> Iterator[str]:
     for one in entries:
         marks = "".join(f" ({mark})" for mark in one["marks"])
         yield f"  {one['id']}: {one['duty']}{marks}"
+
+
+def _corrections(entries: list[dict[str, Any]]) -> Iterator[str]:
+    for one in entries:
+        yield f"  {one['type'] or 'pods'}: {one['path']} = {json.dumps(one['value'])}"
 
 
 def _indented(example: Any) -> Iterator[str]:

@@ -47,6 +47,9 @@ CRON_JOB: Final = Kind("batch", "v1", "cronjobs", "CronJob")
 #: Everything that runs containers. Controllers are refused at once, not only the pods that they
 #: would make: who applies one is told.
 WORKLOADS: Final = (POD, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
+#: Those whose pods are described anew with each change; others are made anew themselves, and what
+#: their pods had is gone.
+CHANGEABLE: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, CRON_JOB)
 
 #: With the two other ways to write a namespace's metadata.
 NAMESPACE: Final = Kind(

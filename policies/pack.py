@@ -19,10 +19,10 @@ from pulumi.runtime.proto import analyzer_pb2_grpc, plugin_pb2
 from policies import preview
 from policies.admission import Admission, Settings
 from policies.preview import Finding, Verdict
-from policies.properties import Properties
 from policies.relations import Relations, Resource, Stack
+from policies.remediation import remedied
 from policies.rule import Level, Rule, Severity
-from policies.values import Undecided, plain
+from policies.values import plain
 
 NAME = "ai-lab"
 VERSION = "0.1.0"
@@ -154,26 +154,26 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     def Remediate(  # noqa: N802
         self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
     ) -> proto.RemediateResponse:
+        """Each rule corrects what the one before it has left; what is left in the end, and what is
+        not known yet, `Analyze` is asked about.
+        """
         response = proto.RemediateResponse()
         rules = [r for r in self._active(request.type) if self.level(r) is Level.REMEDIATE]
+        if not rules:
+            return response
         properties: Mapping[str, Any] = json_format.MessageToDict(request.properties)
         for rule in rules:
-            if not isinstance(rule.preview, Properties):
+            changed = remedied(rule, request.type, properties, self._settings)
+            if changed is None:
                 continue
-            said = proto.Remediation(
-                policyName=rule.id, policyPackName=NAME, policyPackVersion=VERSION
+            properties = changed
+            said = response.remediations.add(
+                policyName=rule.id,
+                policyPackName=NAME,
+                policyPackVersion=VERSION,
+                description=rule.title,
             )
-            try:
-                changed = rule.preview.remedied(request.type, properties)
-            except Undecided as error:
-                said.diagnostic = str(error)
-                response.remediations.append(said)
-                continue
-            if changed is not None:
-                properties = changed
-                said.description = rule.title
-                said.properties.update(changed)
-                response.remediations.append(said)
+            said.properties.update(changed)
         return response
 
     def _active(self, type_: str) -> list[Rule]:

@@ -29,8 +29,22 @@ class Must:
     optional: bool = False
     #: Path and values of another property: only then.
     when: tuple[str, tuple[Any, ...]] | None = None
-    #: What a remediation sets; only where it makes a resource stricter and nothing else.
+    #: What the level `remediate` sets instead of what is wrong; None: nothing is safe. A value is
+    #: safe where it opens nothing, loses nothing, and the provider changes it in place
+    #: (docs/policies.md#what-the-level-remediate-corrects).
     safe: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuses a correction that would not be one.
+
+        Raises:
+            ValueError: the rule itself does not accept it, or it is about items of a list, of
+                which some may be right as they are.
+        """
+        if self.safe is not None and not self.accepts(self.safe):
+            raise ValueError(f"{self.path}: {self.safe!r} is no correction")
+        if self.safe is not None and "*" in self.path:
+            raise ValueError(f"{self.path}: items of lists are not corrected")
 
     def faults(self, properties: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong.
@@ -56,13 +70,19 @@ class Must:
         return (self.optional and found is None) or self.accepts(found)
 
 
-def must_be(path: str, *allowed: Any, broken: Sequence[Any] = (), optional: bool = False) -> Must:
+def must_be(
+    path: str,
+    *allowed: Any,
+    broken: Sequence[Any] = (),
+    optional: bool = False,
+    safe: Any = None,
+) -> Must:
     """One of these values. Without `broken`, a boolean is turned and a text is another one."""
     wanted = " or ".join(shown(one) for one in allowed)
     spoiled = tuple(broken) or tuple(
         not one if isinstance(one, bool) else "another" for one in allowed[:1]
     )
-    return Must(path, wanted, lambda found: found in allowed, spoiled, optional)
+    return Must(path, wanted, lambda found: found in allowed, spoiled, optional, safe=safe)
 
 
 def must_be_set(path: str) -> Must:
@@ -70,13 +90,20 @@ def must_be_set(path: str) -> Must:
     return Must(path, "set", lambda found: found not in (None, "", [], {}), ("",))
 
 
-def must_not_be_set(path: str, *, broken: Any) -> Must:
+def must_not_be_set(path: str, *, broken: Any, safe: Any = None) -> Must:
     """Nothing, or switched off."""
-    return Must(path, "unset", lambda found: found in (False, "", [], {}), (broken,), True)
+    off: tuple[Any, ...] = (False, "", [], {})
+    return Must(path, "unset", lambda found: found in off, (broken,), True, safe=safe)
 
 
 def must_match(
-    path: str, pattern: str, wanted: str, *, broken: Sequence[Any], optional: bool = False
+    path: str,
+    pattern: str,
+    wanted: str,
+    *,
+    broken: Sequence[Any],
+    optional: bool = False,
+    safe: Any = None,
 ) -> Must:
     """A text that fits a regular expression as a whole."""
     fits = re.compile(pattern)
@@ -86,20 +113,24 @@ def must_match(
         lambda found: isinstance(found, str) and bool(fits.fullmatch(found)),
         tuple(broken),
         optional,
+        safe=safe,
     )
 
 
-def must_be_at_least(path: str, least: float, *, unit: str = "") -> Must:
+def must_be_at_least(path: str, least: float, *, unit: str = "", safe: float | None = None) -> Must:
     wanted = f"at least {least} {unit}".rstrip()
     return Must(
         path,
         wanted,
         lambda found: isinstance(found, (int, float)) and found >= least,
         (least - 1,),
+        safe=safe,
     )
 
 
-def must_be_between(path: str, least: float, most: float, *, unit: str = "") -> Must:
+def must_be_between(
+    path: str, least: float, most: float, *, unit: str = "", safe: float | None = None
+) -> Must:
     """A number that is not too small and not too large."""
     wanted = f"{least} to {most} {unit}".rstrip()
     return Must(
@@ -107,10 +138,11 @@ def must_be_between(path: str, least: float, most: float, *, unit: str = "") -> 
         wanted,
         lambda found: isinstance(found, (int, float)) and least <= found <= most,
         (least - 1, most + 1),
+        safe=safe,
     )
 
 
-def must_contain(path: str, *items: Any) -> Must:
+def must_contain(path: str, *items: Any, safe: Sequence[Any] | None = None) -> Must:
     """A list with all of these items."""
     wanted = f"a list with {', '.join(map(str, items))}"
     return Must(
@@ -118,6 +150,7 @@ def must_contain(path: str, *items: Any) -> Must:
         wanted,
         lambda found: isinstance(found, list) and all(item in found for item in items),
         ([], list(items[1:])),
+        safe=safe,
     )
 
 
@@ -169,18 +202,6 @@ class Properties:
                 undecided = undecided or error
         if undecided is not None and not told:
             raise undecided
-
-    def remedied(self, type_: str, properties: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The properties with everything corrected that can be safely; None if there is nothing.
-
-        Raises:
-            Undecided: a value that decides is not known yet.
-        """
-        changed = None
-        for one in self.must.get(type_, ()):
-            if one.safe is not None and list(one.faults(changed or properties)):
-                changed = replaced(changed or properties, one.path, one.safe)
-        return changed
 
     def mutants(
         self, type_: str, properties: Mapping[str, Any]

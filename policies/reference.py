@@ -6,6 +6,7 @@ files to the code.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +16,9 @@ from policies.controls.catalogue import CATALOGUES, controls
 from policies.controls.code import existing
 from policies.controls.matrix import make
 from policies.controls.standing import State
+from policies.kinds import CHANGEABLE
 from policies.registry import all_rules
+from policies.remediation import safe_values
 from policies.rule import NotHere, Place, Rule
 
 PAGE = REPOSITORY / "docs" / "reference" / "policies.md"
@@ -46,7 +49,7 @@ def page() -> str:
             lines += ["", f"## {title}", ""]
             lines += ["| rule | what holds, and why | severity | where | controls |"]
             lines += ["|---|---|---|---|---|", *(_row(rule, notes) for rule in chosen)]
-    return "\n".join([*lines, *_controls()]) + "\n"
+    return "\n".join([*lines, *_corrections(), *_controls()]) + "\n"
 
 
 def area_of(id_: str) -> str:
@@ -98,6 +101,23 @@ def _places(rule: Rule, notes: Mapping[str, int]) -> Iterator[str]:
             yield f"not {place}: {f'see {number}' if number else check.because}"
         else:
             yield str(place)
+
+
+def _corrections() -> Iterator[str]:
+    yield from ("", "## What the level `remediate` corrects", "")
+    yield "A rule that is not here refuses at that level, as does what is left of one that is."
+    yield "[When a correction is safe](../policies.md#what-the-level-remediate-corrects)."
+    yield from ("", "| rule | resource | property | is set to |", "|---|---|---|---|")
+    for rule in all_rules().values():
+        # The same for several values of another property is one line.
+        rows = {
+            f"| {rule.id} | {type_ or _WORKLOADS} | `{path}` | `{json.dumps(value)}` |": None
+            for type_, path, value in safe_values(rule)
+        }
+        yield from rows
+
+
+_WORKLOADS = f"pods of {', '.join(kind.name for kind in CHANGEABLE)}"
 
 
 def _controls() -> Iterator[str]:

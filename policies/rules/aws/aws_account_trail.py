@@ -64,10 +64,10 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:cloudtrail/trail:Trail": (
-                must_be("enableLogFileValidation", True),
-                must_be("enableLogging", True),
-                must_be("includeGlobalServiceEvents", True),
-                must_be("isMultiRegionTrail", True),
+                must_be("enableLogFileValidation", True, safe=True),
+                must_be("enableLogging", True, safe=True),
+                must_be("includeGlobalServiceEvents", True, safe=True),
+                must_be("isMultiRegionTrail", True, safe=True),
             ),
         },
         check=_check,

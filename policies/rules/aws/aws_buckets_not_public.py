@@ -4,7 +4,7 @@ from policies.properties import Properties, must_be
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 
 _BLOCK = tuple(
-    must_be(flag, True)
+    must_be(flag, True, safe=True)
     for flag in (
         "blockPublicAcls",
         "blockPublicPolicy",
@@ -22,7 +22,12 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess": (
-                must_be("state", "block-all-sharing", broken=("unblocked", "block-new-sharing")),
+                must_be(
+                    "state",
+                    "block-all-sharing",
+                    safe="block-all-sharing",
+                    broken=("unblocked", "block-new-sharing"),
+                ),
             ),
             "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": _BLOCK,
             "aws:s3/bucket:Bucket": (

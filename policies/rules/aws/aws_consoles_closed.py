@@ -11,7 +11,9 @@ RULE = Rule(
     controls=("SATRE-2.2.09", "CYB-8.2h", "CYB-8.3b"),
     preview=Properties(
         {
-            "aws:ec2/serialConsoleAccess:SerialConsoleAccess": (must_be("enabled", False),),
+            "aws:ec2/serialConsoleAccess:SerialConsoleAccess": (
+                must_be("enabled", False, safe=False),
+            ),
         },
         forbidden={
             "aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint": {

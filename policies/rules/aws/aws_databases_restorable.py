@@ -19,11 +19,11 @@ RULE = Rule(
         {
             "aws:rds/cluster:Cluster": (
                 must_be_at_least("backupRetentionPeriod", 14, unit="days"),
-                must_be("copyTagsToSnapshot", True),
+                must_be("copyTagsToSnapshot", True, safe=True),
             ),
             "aws:rds/instance:Instance": (
                 must_be_between("backupRetentionPeriod", 14, 35, unit="days"),
-                must_be("copyTagsToSnapshot", True),
+                must_be("copyTagsToSnapshot", True, safe=True),
                 must_be("multiAz", True),
             ),
         }

@@ -12,20 +12,24 @@ RULE = Rule(
     controls=("EUDPR-4.1f", "EUDPR-33.1b-availability", "CYB-8.2o"),
     preview=Properties(
         {
-            "aws:ecr/repository:Repository": (must_be("forceDelete", False, optional=True),),
-            "aws:eks/cluster:Cluster": (must_be("deletionProtection", True),),
-            "aws:lb/loadBalancer:LoadBalancer": (must_be("enableDeletionProtection", True),),
+            "aws:ecr/repository:Repository": (
+                must_be("forceDelete", False, optional=True, safe=False),
+            ),
+            "aws:eks/cluster:Cluster": (must_be("deletionProtection", True, safe=True),),
+            "aws:lb/loadBalancer:LoadBalancer": (
+                must_be("enableDeletionProtection", True, safe=True),
+            ),
             "aws:rds/cluster:Cluster": (
-                must_be("deletionProtection", True),
-                must_be("skipFinalSnapshot", False),
+                must_be("deletionProtection", True, safe=True),
+                must_be("skipFinalSnapshot", False, safe=False),
             ),
             "aws:rds/instance:Instance": (
-                must_be("deleteAutomatedBackups", False),
-                must_be("deletionProtection", True),
-                must_be("skipFinalSnapshot", False),
+                must_be("deleteAutomatedBackups", False, safe=False),
+                must_be("deletionProtection", True, safe=True),
+                must_be("skipFinalSnapshot", False, safe=False),
                 must_be_set("finalSnapshotIdentifier"),
             ),
-            "aws:s3/bucket:Bucket": (must_be("forceDestroy", False, optional=True),),
+            "aws:s3/bucket:Bucket": (must_be("forceDestroy", False, optional=True, safe=False),),
         }
     ),
     admission=NO_OBJECT,

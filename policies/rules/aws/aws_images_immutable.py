@@ -28,8 +28,8 @@ RULE = Rule(
                 ),
             ),
             "aws:ecr/repository:Repository": (
-                must_be("imageScanningConfiguration.scanOnPush", True),
-                must_be("imageTagMutability", "IMMUTABLE", broken=("MUTABLE",)),
+                must_be("imageScanningConfiguration.scanOnPush", True, safe=True),
+                must_be("imageTagMutability", "IMMUTABLE", safe="IMMUTABLE", broken=("MUTABLE",)),
             ),
         }
     ),

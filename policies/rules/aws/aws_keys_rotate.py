@@ -19,10 +19,10 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:kms/key:Key": (
-                must_be("enableKeyRotation", True),
-                must_be_between("rotationPeriodInDays", 90, 365, unit="days"),
-                must_be_at_least("deletionWindowInDays", 30, unit="days"),
-                must_not_be_set("bypassPolicyLockoutSafetyCheck", broken=True),
+                must_be("enableKeyRotation", True, safe=True),
+                must_be_between("rotationPeriodInDays", 90, 365, unit="days", safe=365),
+                must_be_at_least("deletionWindowInDays", 30, unit="days", safe=30),
+                must_not_be_set("bypassPolicyLockoutSafetyCheck", broken=True, safe=False),
             ),
         }
     ),

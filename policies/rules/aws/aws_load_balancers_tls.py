@@ -23,6 +23,7 @@ RULE = Rule(
                             r"ELBSecurityPolicy-TLS13-1-[23]-.*",
                             "a policy of TLS 1.2 or newer (ELBSecurityPolicy-TLS13-1-2-...)",
                             broken=("ELBSecurityPolicy-2016-08", ""),
+                            safe="ELBSecurityPolicy-TLS13-1-2-2021-06",
                         ),
                     )
                     for protocol in ("TLS", "HTTPS")

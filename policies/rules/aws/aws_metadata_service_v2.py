@@ -14,16 +14,20 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:ec2/instance:Instance": (
-                must_be("metadataOptions.httpTokens", "required", broken=("optional",)),
-                must_be("metadataOptions.httpPutResponseHopLimit", 1, broken=(2,)),
+                must_be(
+                    "metadataOptions.httpTokens", "required", safe="required", broken=("optional",)
+                ),
+                must_be("metadataOptions.httpPutResponseHopLimit", 1, broken=(2,), safe=1),
             ),
             "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": (
-                must_be("httpTokens", "required", broken=("optional",)),
-                must_be("httpPutResponseHopLimit", 1, broken=(2,)),
+                must_be("httpTokens", "required", safe="required", broken=("optional",)),
+                must_be("httpPutResponseHopLimit", 1, broken=(2,), safe=1),
             ),
             "aws:ec2/launchTemplate:LaunchTemplate": (
-                must_be("metadataOptions.httpTokens", "required", broken=("optional",)),
-                must_be("metadataOptions.httpPutResponseHopLimit", 1, broken=(2,)),
+                must_be(
+                    "metadataOptions.httpTokens", "required", safe="required", broken=("optional",)
+                ),
+                must_be("metadataOptions.httpPutResponseHopLimit", 1, broken=(2,), safe=1),
             ),
         },
         forbidden={

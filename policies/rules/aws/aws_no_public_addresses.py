@@ -35,8 +35,8 @@ RULE = Rule(
             ),
             "aws:ec2/launchTemplate:LaunchTemplate": (must_not_be_set("keyName", broken="key"),),
             "aws:ec2/subnet:Subnet": (
-                must_be("mapPublicIpOnLaunch", False),
-                must_be("assignIpv6AddressOnCreation", False, optional=True),
+                must_be("mapPublicIpOnLaunch", False, safe=False),
+                must_be("assignIpv6AddressOnCreation", False, optional=True, safe=False),
             ),
             "aws:ec2/vpc:Vpc": (
                 must_be("assignGeneratedIpv6CidrBlock", False, optional=True),

@@ -13,13 +13,15 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:eks/cluster:Cluster": (
-                must_be("vpcConfig.endpointPublicAccess", False),
+                must_be("vpcConfig.endpointPublicAccess", False, safe=False),
                 must_be("vpcConfig.endpointPrivateAccess", True),
             ),
             "aws:lb/loadBalancer:LoadBalancer": (must_be("internal", True),),
-            "aws:rds/instance:Instance": (must_be("publiclyAccessible", False),),
-            "aws:rds/clusterInstance:ClusterInstance": (must_be("publiclyAccessible", False),),
-            "aws:redshift/cluster:Cluster": (must_be("publiclyAccessible", False),),
+            "aws:rds/instance:Instance": (must_be("publiclyAccessible", False, safe=False),),
+            "aws:rds/clusterInstance:ClusterInstance": (
+                must_be("publiclyAccessible", False, safe=False),
+            ),
+            "aws:redshift/cluster:Cluster": (must_be("publiclyAccessible", False, safe=False),),
             "aws:sagemaker/domain:Domain": (must_be("appNetworkAccessType", "VpcOnly"),),
             "aws:sagemaker/notebookInstance:NotebookInstance": (
                 must_be("directInternetAccess", "Disabled"),

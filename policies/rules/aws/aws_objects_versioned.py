@@ -13,7 +13,12 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:s3/bucketVersioning:BucketVersioning": (
-                must_be("versioningConfiguration.status", "Enabled", broken=("Suspended",)),
+                must_be(
+                    "versioningConfiguration.status",
+                    "Enabled",
+                    safe="Enabled",
+                    broken=("Suspended",),
+                ),
             ),
         }
     ),

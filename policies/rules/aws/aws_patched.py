@@ -14,7 +14,7 @@ RULE = Rule(
             "aws:eks/cluster:Cluster": (
                 must_be("upgradePolicy.supportType", "STANDARD", broken=("EXTENDED",)),
             ),
-            "aws:rds/instance:Instance": (must_be("autoMinorVersionUpgrade", True),),
+            "aws:rds/instance:Instance": (must_be("autoMinorVersionUpgrade", True, safe=True),),
         }
     ),
     admission=NO_OBJECT,

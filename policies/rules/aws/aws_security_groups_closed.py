@@ -13,7 +13,14 @@ _RANGES = (must_be_narrow("cidrIpv4"), must_be_narrow("cidrIpv6"))
 
 def _none_inside(path: str, *, set_anyway: bool = False) -> Must:
     rules = [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1", "fromPort": 0, "toPort": 0}]
-    return Must(path, "empty", lambda found: found == [], (rules,), optional=not set_anyway)
+    return Must(
+        path,
+        "empty",
+        lambda found: found == [],
+        (rules,),
+        optional=not set_anyway,
+        safe=[] if set_anyway else None,
+    )
 
 
 def _one_port(properties: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from policies.properties import Properties, must_be_set, must_contain, only_if
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 
+#: EKS has no others (docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html).
+_ALL = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 _EXPORTS = (
     must_be_set("enabledCloudwatchLogsExports"),
     only_if("engine", "postgres", then=must_contain("enabledCloudwatchLogsExports", "postgresql")),
@@ -25,6 +27,7 @@ RULE = Rule(
                     "authenticator",
                     "controllerManager",
                     "scheduler",
+                    safe=_ALL,
                 ),
             ),
             "aws:rds/cluster:Cluster": _EXPORTS,

@@ -27,7 +27,9 @@ RULE = Rule(
     preview=Properties(
         {
             "aws:ebs/defaultKmsKey:DefaultKmsKey": (must_be_own_key("keyArn"),),
-            "aws:ebs/encryptionByDefault:EncryptionByDefault": (must_be("enabled", True),),
+            "aws:ebs/encryptionByDefault:EncryptionByDefault": (
+                must_be("enabled", True, safe=True),
+            ),
             "aws:ebs/volume:Volume": (must_be("encrypted", True), must_be_own_key("kmsKeyId")),
             "aws:ec2/instance:Instance": (
                 must_be("rootBlockDevice.encrypted", True),

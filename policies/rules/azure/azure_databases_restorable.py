@@ -16,7 +16,7 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:dbforpostgresql:Server": (
-                must_be_at_least("backup.backupRetentionDays", 14, unit="days"),
+                must_be_at_least("backup.backupRetentionDays", 14, unit="days", safe=14),
             ),
         }
     ),

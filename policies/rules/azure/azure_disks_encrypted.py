@@ -35,7 +35,7 @@ RULE = Rule(
                     "EncryptionAtRestWithCustomerKey",
                     broken=("EncryptionAtRestWithPlatformKey",),
                 ),
-                must_be("rotationToLatestKeyVersionEnabled", True),
+                must_be("rotationToLatestKeyVersionEnabled", True, safe=True),
             ),
             "azure-native:compute:VirtualMachine": (
                 must_be_own_vault_key("storageProfile.osDisk.managedDisk.diskEncryptionSet.id"),

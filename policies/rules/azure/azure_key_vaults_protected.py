@@ -13,13 +13,13 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:keyvault:Vault": (
-                must_be("properties.enablePurgeProtection", True),
+                must_be("properties.enablePurgeProtection", True, safe=True),
                 must_be("properties.enableRbacAuthorization", True),
-                must_be("properties.enableSoftDelete", True),
+                must_be("properties.enableSoftDelete", True, safe=True),
                 must_be("properties.softDeleteRetentionInDays", 90, broken=(7,)),
-                must_not_be_set("properties.enabledForDeployment", broken=True),
-                must_not_be_set("properties.enabledForDiskEncryption", broken=True),
-                must_not_be_set("properties.enabledForTemplateDeployment", broken=True),
+                must_not_be_set("properties.enabledForDeployment", broken=True, safe=False),
+                must_not_be_set("properties.enabledForDiskEncryption", broken=True, safe=False),
+                must_not_be_set("properties.enabledForTemplateDeployment", broken=True, safe=False),
             ),
         }
     ),

@@ -20,7 +20,7 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:containerservice:ManagedCluster": (
-                must_be("disableLocalAccounts", True),
+                must_be("disableLocalAccounts", True, safe=True),
                 must_be("enableRBAC", True),
                 must_be("aadProfile.managed", True),
                 must_be("aadProfile.enableAzureRBAC", True),

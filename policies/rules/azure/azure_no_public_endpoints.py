@@ -3,8 +3,8 @@
 from policies.properties import Properties, must_be
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 
-_CLOSED = must_be("publicNetworkAccess", "Disabled", broken=("Enabled",))
-_REFUSES = must_be("networkRuleSet.defaultAction", "Deny", broken=("Allow",))
+_CLOSED = must_be("publicNetworkAccess", "Disabled", broken=("Enabled",), safe="Disabled")
+_REFUSES = must_be("networkRuleSet.defaultAction", "Deny", broken=("Allow",), safe="Deny")
 _API = "apiServerAccessProfile"
 
 RULE = Rule(
@@ -17,30 +17,61 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:cognitiveservices:Account": (
-                must_be("properties.publicNetworkAccess", "Disabled", broken=("Enabled",)),
+                must_be(
+                    "properties.publicNetworkAccess",
+                    "Disabled",
+                    broken=("Enabled",),
+                    safe="Disabled",
+                ),
             ),
             "azure-native:containerregistry:Registry": (_CLOSED, _REFUSES),
             "azure-native:containerservice:ManagedCluster": (
                 _CLOSED,
                 must_be(f"{_API}.enablePrivateCluster", True),
-                must_be(f"{_API}.enablePrivateClusterPublicFQDN", False),
-                must_be(f"{_API}.disableRunCommand", True),
+                must_be(f"{_API}.enablePrivateClusterPublicFQDN", False, safe=False),
+                must_be(f"{_API}.disableRunCommand", True, safe=True),
             ),
             "azure-native:dbforpostgresql:Server": (
-                must_be("network.publicNetworkAccess", "Disabled", broken=("Enabled",)),
+                must_be(
+                    "network.publicNetworkAccess", "Disabled", broken=("Enabled",), safe="Disabled"
+                ),
             ),
             "azure-native:keyvault:Vault": (
-                must_be("properties.publicNetworkAccess", "Disabled", broken=("Enabled",)),
-                must_be("properties.networkAcls.defaultAction", "Deny", broken=("Allow",)),
+                must_be(
+                    "properties.publicNetworkAccess",
+                    "Disabled",
+                    broken=("Enabled",),
+                    safe="Disabled",
+                ),
+                must_be(
+                    "properties.networkAcls.defaultAction", "Deny", broken=("Allow",), safe="Deny"
+                ),
             ),
             "azure-native:machinelearningservices:Workspace": (_CLOSED,),
             "azure-native:monitor:PrivateLinkScope": (
-                must_be("accessModeSettings.ingestionAccessMode", "PrivateOnly", broken=("Open",)),
-                must_be("accessModeSettings.queryAccessMode", "PrivateOnly", broken=("Open",)),
+                must_be(
+                    "accessModeSettings.ingestionAccessMode",
+                    "PrivateOnly",
+                    broken=("Open",),
+                    safe="PrivateOnly",
+                ),
+                must_be(
+                    "accessModeSettings.queryAccessMode",
+                    "PrivateOnly",
+                    broken=("Open",),
+                    safe="PrivateOnly",
+                ),
             ),
             "azure-native:operationalinsights:Workspace": (
-                must_be("publicNetworkAccessForIngestion", "Disabled", broken=("Enabled",)),
-                must_be("publicNetworkAccessForQuery", "Disabled", broken=("Enabled",)),
+                must_be(
+                    "publicNetworkAccessForIngestion",
+                    "Disabled",
+                    broken=("Enabled",),
+                    safe="Disabled",
+                ),
+                must_be(
+                    "publicNetworkAccessForQuery", "Disabled", broken=("Enabled",), safe="Disabled"
+                ),
             ),
             "azure-native:storage:StorageAccount": (_CLOSED, _REFUSES),
         },

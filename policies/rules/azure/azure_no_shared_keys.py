@@ -14,34 +14,37 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:cognitiveservices:Account": (
-                must_be("properties.disableLocalAuth", True),
+                must_be("properties.disableLocalAuth", True, safe=True),
             ),
             "azure-native:compute:VirtualMachine": (
                 must_be("osProfile.linuxConfiguration.disablePasswordAuthentication", True),
                 must_not_be_set("osProfile.adminPassword", broken="example"),
             ),
             "azure-native:containerregistry:Registry": (
-                must_be("adminUserEnabled", False),
-                must_be("anonymousPullEnabled", False),
+                must_be("adminUserEnabled", False, safe=False),
+                must_be("anonymousPullEnabled", False, safe=False),
                 # Tokens for the whole of Azure are no logins to the registry.
                 must_be(
                     "policies.azureADAuthenticationAsArmPolicy.status",
                     "disabled",
                     broken=("enabled",),
+                    safe="disabled",
                 ),
             ),
             "azure-native:dbforpostgresql:Server": (
                 must_be("authConfig.activeDirectoryAuth", "Enabled", broken=("Disabled",)),
-                must_be("authConfig.passwordAuth", "Disabled", broken=("Enabled",)),
+                must_be(
+                    "authConfig.passwordAuth", "Disabled", broken=("Enabled",), safe="Disabled"
+                ),
                 must_not_be_set("administratorLoginPassword", broken="example"),
             ),
             "azure-native:operationalinsights:Workspace": (
-                must_be("features.disableLocalAuth", True),
+                must_be("features.disableLocalAuth", True, safe=True),
             ),
             "azure-native:storage:StorageAccount": (
-                must_be("allowSharedKeyAccess", False),
-                must_be("isLocalUserEnabled", False),
-                must_be("isSftpEnabled", False),
+                must_be("allowSharedKeyAccess", False, safe=False),
+                must_be("isLocalUserEnabled", False, safe=False),
+                must_be("isSftpEnabled", False, safe=False),
             ),
             "pulumi:providers:azure-native": (must_not_be_set("clientSecret", broken="example"),),
         },

@@ -65,8 +65,10 @@ RULE = Rule(
             ),
             "azure-native:network:RouteTable": (),
             # Others would come and go through the lab.
-            "azure-native:network:VirtualNetworkPeering": (must_be("allowGatewayTransit", False),),
-            "azure-native:network:Subnet": (must_be("defaultOutboundAccess", False),),
+            "azure-native:network:VirtualNetworkPeering": (
+                must_be("allowGatewayTransit", False, safe=False),
+            ),
+            "azure-native:network:Subnet": (must_be("defaultOutboundAccess", False, safe=False),),
         },
         check=_check,
         broken=(_way_out, _azures_routes),

@@ -13,12 +13,12 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:storage:BlobServiceProperties": (
-                must_be("isVersioningEnabled", True),
-                must_be("deleteRetentionPolicy.enabled", True),
-                must_be_at_least("deleteRetentionPolicy.days", 30, unit="days"),
-                must_be("containerDeleteRetentionPolicy.enabled", True),
-                must_be_at_least("containerDeleteRetentionPolicy.days", 30, unit="days"),
-                must_be("changeFeed.enabled", True),
+                must_be("isVersioningEnabled", True, safe=True),
+                must_be("deleteRetentionPolicy.enabled", True, safe=True),
+                must_be_at_least("deleteRetentionPolicy.days", 30, unit="days", safe=30),
+                must_be("containerDeleteRetentionPolicy.enabled", True, safe=True),
+                must_be_at_least("containerDeleteRetentionPolicy.days", 30, unit="days", safe=30),
+                must_be("changeFeed.enabled", True, safe=True),
             ),
         }
     ),

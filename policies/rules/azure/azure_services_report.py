@@ -11,12 +11,12 @@ from policies.values import value
 _SETTING = "azure-native:monitor:DiagnosticSetting"
 _WORKSPACE = "azure-native:operationalinsights:Workspace"
 _VAULT = "azure-native:keyvault:Vault"
-#: Security groups are not asked: what they let through and refuse is in the flow log.
 _REPORTING = (
     "azure-native:containerregistry:Registry",
     "azure-native:containerservice:ManagedCluster",
     "azure-native:dbforpostgresql:Server",
     _VAULT,
+    "azure-native:network:NetworkSecurityGroup",
     "azure-native:network:VirtualNetwork",
     "azure-native:storage:StorageAccount",
     _WORKSPACE,

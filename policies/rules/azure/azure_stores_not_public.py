@@ -12,15 +12,17 @@ RULE = Rule(
     preview=Properties(
         {
             "azure-native:containerregistry:Registry": (
-                must_be("policies.exportPolicy.status", "disabled", broken=("enabled",)),
+                must_be(
+                    "policies.exportPolicy.status", "disabled", broken=("enabled",), safe="disabled"
+                ),
             ),
             "azure-native:storage:BlobContainer": (
-                must_be("publicAccess", "None", broken=("Blob", "Container")),
+                must_be("publicAccess", "None", broken=("Blob", "Container"), safe="None"),
             ),
             "azure-native:storage:StorageAccount": (
-                must_be("allowBlobPublicAccess", False),
-                must_be("allowCrossTenantReplication", False),
-                must_be("allowedCopyScope", "AAD", "PrivateLink"),
+                must_be("allowBlobPublicAccess", False, safe=False),
+                must_be("allowCrossTenantReplication", False, safe=False),
+                must_be("allowedCopyScope", "AAD", "PrivateLink", safe="AAD"),
             ),
         },
         forbidden={

@@ -23,22 +23,32 @@ RULE = Rule(
                 only_if(
                     "configurationName",
                     "require_secure_transport",
-                    then=must_be("value", "on", "ON", broken=("off",)),
+                    then=must_be("value", "on", "ON", broken=("off",), safe="on"),
                 ),
                 only_if(
                     "configurationName",
                     "ssl_min_protocol_version",
-                    then=must_be("value", "TLSv1.2", "TLSv1.3", broken=("TLSv1", "TLSv1.1")),
+                    then=must_be(
+                        "value", "TLSv1.2", "TLSv1.3", broken=("TLSv1", "TLSv1.1"), safe="TLSv1.2"
+                    ),
                 ),
             ),
-            "azure-native:network:VirtualNetwork": (must_be("encryption.enabled", True),),
+            "azure-native:network:VirtualNetwork": (
+                must_be("encryption.enabled", True, safe=True),
+            ),
             "azure-native:redis:Redis": (
-                must_be("minimumTlsVersion", "1.2", "1.3"),
-                must_be("enableNonSslPort", False),
+                must_be("minimumTlsVersion", "1.2", "1.3", safe="1.2"),
+                must_be("enableNonSslPort", False, safe=False),
             ),
             "azure-native:storage:StorageAccount": (
-                must_be("enableHttpsTrafficOnly", True),
-                must_be("minimumTlsVersion", "TLS1_2", "TLS1_3", broken=("TLS1_0", "TLS1_1")),
+                must_be("enableHttpsTrafficOnly", True, safe=True),
+                must_be(
+                    "minimumTlsVersion",
+                    "TLS1_2",
+                    "TLS1_3",
+                    broken=("TLS1_0", "TLS1_1"),
+                    safe="TLS1_2",
+                ),
             ),
         }
     ),

@@ -1,6 +1,6 @@
 """Pods of sandboxes get no way into the cluster's API unasked."""
 
-from policies.admission import Admission, Default, Scope, Validation
+from policies.admission import Admission, Correction, Default, Scope, Validation
 from policies.examples import pod
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -25,6 +25,7 @@ RULE = Rule(
         passes=(pod(),),
         fails=(pod(automountServiceAccountToken=True),),
         defaults=(Default(("automountServiceAccountToken",), False),),
+        corrections=(Correction("automountServiceAccountToken", False, (None, True)),),
     ),
     live=ByAdmission(),
     remedy="Set automountServiceAccountToken to false; mount a projected token for whom it is.",

@@ -1,6 +1,6 @@
 """Containers have none of root's capabilities."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -40,6 +40,10 @@ RULE = Rule(
             pod(container=security(capabilities={"drop": ["ALL"], "add": ["NET_RAW"]})),
             pod(container=security(capabilities={"drop": ["NET_RAW"]})),
             pod(container=security(capabilities=None)),
+        ),
+        corrections=(
+            Correction("containers.*.securityContext.capabilities.drop", ("ALL",), (None, [])),
+            Correction("initContainers.*.securityContext.capabilities.drop", ("ALL",), (None, [])),
         ),
     ),
     live=ByAdmission(),

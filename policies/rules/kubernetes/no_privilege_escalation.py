@@ -1,6 +1,6 @@
 """No process of a container gains rights that its parent did not have."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -28,6 +28,14 @@ RULE = Rule(
             pod(container=security(allowPrivilegeEscalation=True)),
             pod(container=security(allowPrivilegeEscalation=None)),
             pod(container={"securityContext": None}),
+        ),
+        corrections=(
+            Correction(
+                "containers.*.securityContext.allowPrivilegeEscalation", False, (None, True)
+            ),
+            Correction(
+                "initContainers.*.securityContext.allowPrivilegeEscalation", False, (None, True)
+            ),
         ),
     ),
     live=ByAdmission(),

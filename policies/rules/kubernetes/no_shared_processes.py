@@ -1,6 +1,6 @@
 """Containers of a pod do not see each other."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import pod
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -26,6 +26,7 @@ RULE = Rule(
             pod(shareProcessNamespace=False),
         ),
         fails=(pod(shareProcessNamespace=True),),
+        corrections=(Correction("shareProcessNamespace", False, (True,)),),
     ),
     live=ByAdmission(),
     remedy="Leave shareProcessNamespace out.",

@@ -1,6 +1,6 @@
 """Containers do not see the parts of /proc that concern their node."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -24,6 +24,10 @@ RULE = Rule(
         ),
         passes=(pod(), pod(container=security(procMount="Default"))),
         fails=(pod(container=security(procMount="Unmasked"), hostUsers=False),),
+        corrections=(
+            Correction("containers.*.securityContext.procMount", "Default", ("Unmasked",)),
+            Correction("initContainers.*.securityContext.procMount", "Default", ("Unmasked",)),
+        ),
     ),
     live=ByAdmission(),
     remedy="Leave procMount out.",

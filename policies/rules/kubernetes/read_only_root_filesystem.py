@@ -1,6 +1,6 @@
 """Containers cannot write to their own image."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -28,6 +28,12 @@ RULE = Rule(
         fails=(
             pod(container=security(readOnlyRootFilesystem=False)),
             pod(container=security(readOnlyRootFilesystem=None)),
+        ),
+        corrections=(
+            Correction("containers.*.securityContext.readOnlyRootFilesystem", True, (None, False)),
+            Correction(
+                "initContainers.*.securityContext.readOnlyRootFilesystem", True, (None, False)
+            ),
         ),
     ),
     live=ByAdmission(),

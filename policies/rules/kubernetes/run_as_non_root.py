@@ -1,6 +1,6 @@
 """No container of a tenant runs as root."""
 
-from policies.admission import Admission, Default, Scope, Validation
+from policies.admission import Admission, Correction, Default, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -54,6 +54,11 @@ RULE = Rule(
             pod(securityContext={"runAsNonRoot": True, "runAsUser": 0}),
         ),
         defaults=(Default(("securityContext", "runAsNonRoot"), True),),
+        corrections=(
+            Correction("securityContext.runAsNonRoot", True, (None, False)),
+            Correction("containers.*.securityContext.runAsNonRoot", True, (False,)),
+            Correction("initContainers.*.securityContext.runAsNonRoot", True, (False,)),
+        ),
     ),
     live=ByAdmission(),
     remedy="Give the image an ordinary user, and set securityContext.runAsNonRoot to true.",

@@ -1,6 +1,6 @@
 """Containers may not use the system calls that none of them needs."""
 
-from policies.admission import Admission, Default, Scope, Validation
+from policies.admission import Admission, Correction, Default, Scope, Validation
 from policies.examples import pod, security
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, Rule, Severity
@@ -50,6 +50,21 @@ RULE = Rule(
             pod(container=security(seccompProfile={"type": "Unconfined"})),
         ),
         defaults=(Default(("securityContext", "seccompProfile"), {"type": "RuntimeDefault"}),),
+        corrections=(
+            Correction(
+                "securityContext.seccompProfile.type", "RuntimeDefault", (None, "Unconfined")
+            ),
+            Correction(
+                "containers.*.securityContext.seccompProfile.type",
+                "RuntimeDefault",
+                ("Unconfined",),
+            ),
+            Correction(
+                "initContainers.*.securityContext.seccompProfile.type",
+                "RuntimeDefault",
+                ("Unconfined",),
+            ),
+        ),
     ),
     live=ByAdmission(),
     remedy="Set securityContext.seccompProfile.type to RuntimeDefault.",

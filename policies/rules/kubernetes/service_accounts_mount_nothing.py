@@ -1,6 +1,6 @@
 """Service accounts of sandboxes do not put their token into every pod."""
 
-from policies.admission import Admission, Scope, Validation
+from policies.admission import Admission, Correction, Scope, Validation
 from policies.examples import manifest
 from policies.kinds import SERVICE_ACCOUNT
 from policies.rule import ByAdmission, Rule, Severity
@@ -28,6 +28,7 @@ RULE = Rule(
             manifest("ServiceAccount", automountServiceAccountToken=True),
             manifest("ServiceAccount"),
         ),
+        corrections=(Correction("automountServiceAccountToken", False, (None, True)),),
     ),
     live=ByAdmission(),
     remedy="Set automountServiceAccountToken of the ServiceAccount to false.",

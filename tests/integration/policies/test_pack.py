@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,50 @@ def test_what_is_not_known_yet_is_undecided_and_never_passed(project: Project) -
     text = preview(project, "unknown", ok=False).text
     assert "aws-volumes-encrypted" in text
     assert "Undecided: encrypted is not known before deployment" in text
+
+
+KEY = """
+aws.kms.Key("turns", enable_key_rotation=False, rotation_period_in_days=365,
+            deletion_window_in_days=7, tags=tags, opts=on_aws)
+"""
+RULE = "aws-keys-rotate"
+
+
+def alone(project: Project, level: str) -> tuple[str, ...]:
+    """The pack with one rule at a level, and no other in force."""
+    config = project.folder / "policies.json"
+    config.write_text(json.dumps({"all": "disabled", RULE: {"enforcementLevel": level}}))
+    return *PACK, "--policy-pack-config", str(config)
+
+
+def test_what_is_safe_is_corrected_and_said(project: Project) -> None:
+    """Deployed it is in test_pack_kubernetes.py: what stands in for a cloud makes nothing."""
+    project.program(f"{HEAD}True){KEY}")
+    told = project.run("preview", *alone(project, "remediate"), streams=True)
+    # By the rule and by the resource; `k` lacks two of the three numbers.
+    assert f"[remediate]  {RULE}  (2 resources)" in told.text
+    planned = project.run("preview", "--json", *alone(project, "remediate")).json()["steps"]
+    states = {step["urn"].split("::")[-1]: step["newState"] for step in planned}
+    inputs = states["turns"]["inputs"]
+    assert inputs["enableKeyRotation"] is True
+    assert inputs["deletionWindowInDays"] == 30
+    assert inputs["rotationPeriodInDays"] == 365
+    assert inputs["tags"]["owner"] == "me@example.org"
+
+
+def test_the_same_is_refused_where_the_rule_is_mandatory(project: Project) -> None:
+    """Seeded: it is the level, and nothing else, that corrects."""
+    project.program(f"{HEAD}True){KEY}")
+    done = project.run("up", "--yes", *alone(project, "mandatory"), ok=False, streams=True)
+    assert done.status != 0
+    assert "enableKeyRotation is false and must be true" in done.text
+    assert "turns" not in project.export()
+
+
+def test_what_cannot_be_corrected_safely_is_refused_at_that_level(project: Project) -> None:
+    project.program(f"{HEAD}False)")
+    config = project.folder / "policies.json"
+    config.write_text('{"all": "remediate"}')
+    done = project.run("preview", *PACK, "--policy-pack-config", str(config), ok=False)
+    assert done.status != 0
+    assert "encrypted is false and must be true" in done.text
