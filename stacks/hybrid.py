@@ -202,6 +202,7 @@ class _Context:
                 network=ground.network,
                 site=site,
                 disk_encryption=ground.disk_encryption,
+                workspace=ground.workspace,
                 port=member.gateway.port,
                 hub=self.lab.hub.endpoint,
                 hub_port=self.lab.hub.port,

@@ -18,6 +18,7 @@ from infra.clouds.azure.machine import VirtualMachineArgs, virtual_machine
 from infra.clouds.azure.network import Network
 from infra.clouds.azure.place import Place
 from infra.clouds.azure.sdk import network
+from infra.clouds.azure.watch import report
 from infra.config.grounds.azure import AzureSite
 from infra.config.ssh import expanded
 from infra.hosts.gateway import Flow, GatewayArgs
@@ -42,6 +43,8 @@ class VpnArgs:
     site: AzureSite
     #: Id of what encrypts disks with the lab's key.
     disk_encryption: pulumi.Input[str]
+    #: Id of the lab's logs.
+    workspace: pulumi.Input[str]
     port: int
     hub: IPv4Address
     hub_port: int
@@ -124,7 +127,7 @@ class VpnGateway(pulumi.ComponentResource):
         args, site = self._args, self._site
         hub = f"{args.hub}/32"
         engineers = [str(range_) for range_ in site.administration]
-        return network.NetworkSecurityGroup(
+        made = network.NetworkSecurityGroup(
             self._name,
             network_security_group_name=self._name,
             resource_group_name=self._place.group,
@@ -140,6 +143,8 @@ class VpnGateway(pulumi.ComponentResource):
             tags=self._place.tags,
             opts=self._own,
         )
+        report(self._place, args.workspace, "gateway-rules", made.id, parent=self)
+        return made
 
     def _card(
         self, subnet: network.Subnet, found: network.PublicIPAddress

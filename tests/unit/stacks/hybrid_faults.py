@@ -213,6 +213,17 @@ def forwards(made: Deployment, _: HybridLab) -> Iterator[str]:
             yield f"{machine.name}: not encrypted at its host"
 
 
+def groups_report(made: Deployment, _: HybridLab) -> Iterator[str]:
+    """What Azure's security groups let through and refuse is told, the gateway's one as well."""
+    heard = {
+        setting.inputs["resourceUri"]
+        for setting in made.of_type("azure-native:monitor:DiagnosticSetting")
+    }
+    for group in made.of_type("azure-native:network:NetworkSecurityGroup"):
+        if f"{group.name}-id" not in heard:
+            yield f"nobody hears {group.name}"
+
+
 RULES: tuple[Callable[[Deployment, HybridLab], Iterator[str]], ...] = (
     one_vault,
     own_logins,
@@ -223,6 +234,7 @@ RULES: tuple[Callable[[Deployment, HybridLab], Iterator[str]], ...] = (
     known_callers,
     a_wire_not_a_way_out,
     forwards,
+    groups_report,
 )
 
 

@@ -95,6 +95,7 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 TABLE = "azure-native:network:RouteTable"
 GROUP = "azure-native:network:NetworkSecurityGroup"
+SETTING = "azure-native:monitor:DiagnosticSetting"
 _EVERYBODY = {"ipBlock": {"cidr": "0.0.0.0/0"}}
 EVERYWHERE: list[tuple[str, Callable[[Deployment], Deployment], str]] = [
     ("a-second-vault", _twice(PLAYBOOK, "vault"), "one_vault"),
@@ -179,6 +180,11 @@ MUTANTS: dict[str, list[tuple[str, Callable[[Deployment], Deployment], str]]] = 
             "says-more",
             _change(GROUP, "gateway", "securityRules.3.destinationPortRange", "53"),
             "a_wire",
+        ),
+        (
+            "nobody-hears",
+            _change(SETTING, "gateway-rules", "resourceUri", "another"),
+            "groups_report",
         ),
         ("second-address", _twice(ADDRESSES[1], "gateway"), "a_wire"),
         (
