@@ -13,6 +13,7 @@ from infra.cluster.objects import SystemRoute
 from infra.contracts import Cluster, SecretStore
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.component import SandboxNamespace
+from infra.sandbox.service import extensions
 from infra.secrets.store import ClusterLogin, VaultBaseline
 from policies.admission import Settings
 from policies.rule import Level
@@ -49,6 +50,7 @@ def compose(
         routes=system_routes,
         settings=settings,
         levels=levels,
+        extensions=extensions(),
     )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(

@@ -17,7 +17,7 @@ from policies.rule import Level
 
 class ClusterBaseline(pulumi.ComponentResource):
     """What the API server enforces, before everything else; then Pod Security and default-deny in
-    Kubernetes' own namespaces, and the lab's reading roles.
+    Kubernetes' own namespaces, the lab's reading roles, and what layers above add.
 
     `settings` are what policies know of the lab, `levels` other than the rules' own.
     """
@@ -32,6 +32,7 @@ class ClusterBaseline(pulumi.ComponentResource):
         routes: Sequence[SystemRoute] | None = None,
         settings: Settings | None = None,
         levels: Mapping[str, Level] | None = None,
+        extensions: Sequence[Manifest] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ailab:cluster:Baseline", name, {}, opts)
@@ -40,7 +41,7 @@ class ClusterBaseline(pulumi.ComponentResource):
         # It waits for all policies and the rest for it, rather than each for each.
         first: pulumi.Resource | None = None
         policies = cluster.objects(settings or Settings(), kubernetes_version, levels)
-        for manifest in objects.baseline(lab, kubernetes_version, routes, policies):
+        for manifest in objects.baseline(lab, kubernetes_version, routes, policies, extensions):
             scope = manifest["metadata"].get("namespace", "")
             # A namespace is not closed before it is opened: DNS must not stop meanwhile.
             closes = manifest["kind"] == "NetworkPolicy" and not _opens_a_way(manifest)

@@ -93,11 +93,13 @@ def baseline(
     kubernetes_version: str,
     routes: Sequence[SystemRoute] | None = None,
     policies: Sequence[Manifest] = (),
+    extensions: Sequence[Manifest] = (),
 ) -> list[Manifest]:
     """Every object of the baseline, in an order in which they may be applied one by one.
 
     `policies` are what the API server enforces (`policies.cluster`): they come first, so that
-    nothing else is made before they hold.
+    nothing else is made before they hold. `extensions` are what layers above add to every cluster
+    (`infra.sandbox.service`); they come last.
 
     `routes` are for clusters whose API server is no node of theirs: a provider's. Without them
     the network is the lab's own Cilium, to which the API server is a node.
@@ -110,7 +112,7 @@ def baseline(
     found += _system(labels, kubernetes_version, routes)
     for role, rules in (("auditor", _AUDITOR), ("platform-reader", _PLATFORM_READER)):
         found += _reader(role, rules, labels)
-    return found
+    return found + [manifests.labelled(extension, labels) for extension in extensions]
 
 
 def _closed(name: str, labels: dict[str, str], kubernetes_version: str) -> list[Manifest]:

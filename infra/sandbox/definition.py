@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 _PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128}
 _REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200}
 _UNCHANGED = [{"rule": "self == oldSelf", "message": "What was asked for never changes."}]
-#: Hours that nothing may ask for more than; the lab's configuration says less.
+#: Nothing may ask for more; the lab's configuration says less.
 _LONGEST = "720h"
 _MOST = 16
 
@@ -32,6 +32,8 @@ def definition() -> Manifest:
         "spec": {
             "group": GROUP,
             "scope": "Cluster",
+            # What the API server would add.
+            "conversion": {"strategy": "None"},
             "names": {
                 "kind": KIND,
                 "listKind": f"{KIND}List",
@@ -110,7 +112,7 @@ def _spec() -> Schema:
                 "default": "small",
                 "x-kubernetes-validations": _UNCHANGED,
             },
-            "ttl": _duration(f"self == oldSelf && duration(self) <= duration('{_LONGEST}')"),
+            "ttl": _duration(),
             "egress": {
                 "type": "array",
                 "maxItems": _MOST,
@@ -176,7 +178,8 @@ def _egress() -> Schema:
                 "maxLength": 18,
                 "x-kubernetes-validations": [
                     {
-                        "rule": "isCIDR(self) && cidr(self).ip().family() == 4",
+                        "rule": "isCIDR(self) && cidr(self).ip().family() == 4"
+                        " && cidr(self) == cidr(self).masked()",
                         "message": "must be an IPv4 range such as 192.0.2.0/24",
                     }
                 ],
@@ -216,7 +219,7 @@ def _renewal() -> Schema:
                 "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
                 "maxLength": 20,
             },
-            "extend": _duration("self == oldSelf"),
+            "extend": _duration(),
             "reason": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
             "approvals": _approvals(),
         },
@@ -234,14 +237,20 @@ def _verdict(*, final: bool) -> Schema:
     return schema
 
 
-def _duration(rule: str) -> Schema:
+def _duration() -> Schema:
+    """Two rules: one that knows what was there before is not asked when something is new."""
     return {
         "type": "string",
         "minLength": 2,
         "maxLength": 16,
         "pattern": DURATION,
         "x-kubernetes-validations": [
-            {"rule": rule, "message": f"must not change, nor be longer than {_LONGEST}"}
+            *_UNCHANGED,
+            {
+                "rule": "duration(self) > duration('0s')"
+                f" && duration(self) <= duration('{_LONGEST}')",
+                "message": f"must be a time of {_LONGEST} or less, such as 8h or 1h30m",
+            },
         ],
     }
 

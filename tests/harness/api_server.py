@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LOOPBACK = "127.0.0.1"
+#: Seconds for one answer: the machine may be busy with other tests.
+_PATIENCE = 60
 
 
 def free_port() -> int:
@@ -102,6 +104,7 @@ class ApiServer:
     port: int
     kubeconfig: Path
     client: httpx.Client
+    authority: Authority
     start_api: Callable[[], subprocess.Popen[bytes]]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -112,9 +115,36 @@ class ApiServer:
     def restart_api(self) -> None:
         self.processes["kube-apiserver"] = self.start_api()
 
+    @property
+    def url(self) -> str:
+        return f"https://{_LOOPBACK}:{self.port}"
+
+    @contextmanager
+    def user(self, name: str, *, group: str | None = None) -> Iterator[httpx.Client]:
+        """Somebody with a client certificate of his own."""
+        pair = self.authority.issue(name, group=group)
+        with _client(self.url, self.authority.certificate, pair) as client:
+            yield client
+
+    @contextmanager
+    def bearer(self, token: str) -> Iterator[httpx.Client]:
+        """Somebody who shows a token."""
+        tls = ssl.create_default_context(cafile=str(self.authority.certificate))
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(
+            base_url=self.url, verify=tls, headers=headers, timeout=_PATIENCE, trust_env=False
+        ) as client:
+            yield client
+
+    def kubeconfig_of(self, name: str) -> Path:
+        """A kubeconfig of somebody with a client certificate of his own."""
+        path = self.folder / f"{name}.kubeconfig"
+        _kubeconfig(path, self.url, self.authority, self.authority.issue(name))
+        return path
+
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type((httpx.TransportError, AssertionError)),
-        stop=tenacity.stop_after_delay(60),
+        stop=tenacity.stop_after_delay(180),
         wait=tenacity.wait_fixed(0.2),
         reraise=True,
     )
@@ -191,7 +221,7 @@ def running(folder: Path, *, kubernetes: Path, etcd: Path) -> Iterator[ApiServer
         )
 
     client = _client(url, authority.certificate, admin)
-    server = ApiServer(folder, port, kubeconfig, client, start_api)
+    server = ApiServer(folder, port, kubeconfig, client, authority, start_api)
     try:
         server.processes["etcd"] = start(
             "etcd",
@@ -225,4 +255,4 @@ def running(folder: Path, *, kubernetes: Path, etcd: Path) -> Iterator[ApiServer
 def _client(url: str, authority: Path, user: tuple[Path, Path]) -> httpx.Client:
     tls = ssl.create_default_context(cafile=str(authority))
     tls.load_cert_chain(str(user[0]), str(user[1]))
-    return httpx.Client(base_url=url, verify=tls, trust_env=False)
+    return httpx.Client(base_url=url, verify=tls, timeout=_PATIENCE, trust_env=False)

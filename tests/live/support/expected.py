@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.cluster import objects, policies
 from infra.cluster.manifests import Manifest
-from infra.sandbox import blueprint
+from infra.sandbox import blueprint, service
 from infra.sandbox.blueprint import Blueprint
 from policies import cluster
 from tests.live.support.api import Api
@@ -26,7 +26,7 @@ def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
 def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
     """Every object of the cluster's baseline by its title."""
     enforced = cluster.objects(policies.settings(lab.config), version, policies.levels(lab.config))
-    made = objects.baseline(lab.name, version, policies=enforced)
+    made = objects.baseline(lab.name, version, policies=enforced, extensions=service.extensions())
     return {title(found): found for found in made}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.cluster import kubernetes, objects
+from infra.sandbox import service
 from policies import cluster
 from policies.admission import Settings
 from tests.harness.deploy import Deployment
@@ -26,7 +27,10 @@ def test_it_declares_the_objects_and_nothing_else(deployment: Deployment) -> Non
     wanted = {
         kubernetes.resource_name(manifest): manifest
         for manifest in objects.baseline(
-            "local", KUBERNETES, policies=cluster.objects(Settings(), KUBERNETES)
+            "local",
+            KUBERNETES,
+            policies=cluster.objects(Settings(), KUBERNETES),
+            extensions=service.extensions(),
         )
     }
     assert declared == wanted
