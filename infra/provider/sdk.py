@@ -220,13 +220,14 @@ class _VaultResource(_Resource):
         connection: VaultConnection,
         inputs: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
+        outputs: Sequence[str] = (),
     ) -> None:
         way_in = {
             "address": connection.address,
             "caCertificate": connection.ca_certificate,
             "credentials": connection.credentials,
         }
-        super().__init__(token, resource_name, {"connection": way_in, **inputs}, (), opts)
+        super().__init__(token, resource_name, {"connection": way_in, **inputs}, outputs, opts)
 
 
 class _Mount(_VaultResource):
@@ -373,6 +374,34 @@ class Role(_Role):
     """A role of an auth method; `mount` is the method's path, e.g. `jwt`."""
 
     _token = tokens.ROLE
+
+
+class PkiAuthority(_VaultResource):
+    """The root authority of a PKI secrets engine; its key never leaves Vault.
+
+    `ttl` is in seconds. Another name or ttl makes another authority, and whatever the one before
+    signed is trusted no more.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        connection: VaultConnection,
+        mount: pulumi.Input[str],
+        common_name: pulumi.Input[str],
+        ttl: pulumi.Input[int],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        authority = {"mount": mount, "commonName": common_name, "ttl": ttl}
+        super().__init__(
+            tokens.PKI_AUTHORITY, resource_name, connection, authority, opts, ("certificate",)
+        )
+
+    @property
+    def certificate(self) -> pulumi.Output[str]:
+        """PEM; public."""
+        return self._output("certificate")
 
 
 class PkiRole(_Role):

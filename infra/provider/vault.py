@@ -170,9 +170,23 @@ class AuditDevice(VaultObject):
     kind = objects.AuditDevice()
 
 
+class PkiAuthority(VaultObject):
+    token = tokens.PKI_AUTHORITY
+    kind = objects.PkiAuthority()
+
+
 class PkiRole(VaultObject):
     token = tokens.PKI_ROLE
     kind = objects.PkiRole()
 
 
-TYPES = (SecretsEngine, AuthMethod, Policy, TransitKey, Role, AuditDevice, PkiRole)
+TYPES = (
+    SecretsEngine,
+    AuthMethod,
+    Policy,
+    TransitKey,
+    Role,
+    AuditDevice,
+    PkiAuthority,
+    PkiRole,
+)

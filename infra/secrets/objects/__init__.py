@@ -3,6 +3,7 @@
 from infra.secrets.objects.audit_device import AuditDevice
 from infra.secrets.objects.auth_method import AuthMethod
 from infra.secrets.objects.kind import Kind, Live, Spec
+from infra.secrets.objects.pki_authority import PkiAuthority
 from infra.secrets.objects.pki_role import PkiRole
 from infra.secrets.objects.policy import Policy
 from infra.secrets.objects.role import Role
@@ -14,6 +15,7 @@ __all__ = [
     "AuthMethod",
     "Kind",
     "Live",
+    "PkiAuthority",
     "PkiRole",
     "Policy",
     "Role",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -262,6 +263,56 @@ def test_another_audit_device_is_not_taken_over(vault: Vault) -> None:
     with pytest.raises(VaultRefused, match="already, with other settings"):
         kind.create(vault, one.model_copy(update={"description": "other"}))
     kind.delete(vault, one)
+
+
+class TestPkiAuthority:
+    kind = objects.PkiAuthority()
+
+    def spec(self, **inputs: Any) -> Any:
+        asked = {"mount": "pki-base", "commonName": "users of the database", "ttl": 3600}
+        return self.kind.model.model_validate(asked | inputs)
+
+    def test_whole_life(self, vault: Vault, server: Server) -> None:
+        spec = self.spec()
+        assert self.kind.read(vault, spec, {}) is None
+        self.kind.delete(vault, spec)  # gone already is fine
+        outputs = self.kind.create(vault, spec)
+        live = self.kind.read(vault, spec, outputs)
+        assert live is not None
+        assert live.inputs == spec.inputs(), "no drift right after it was made"
+        assert self.kind.create(vault, spec) == outputs, "an interrupted create can be repeated"
+        certificate = x509.load_pem_x509_certificate(outputs["certificate"].encode())
+        limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        assert limits.ca
+        assert limits.path_length == 0
+
+        self.kind.delete(vault, spec)
+        assert self.kind.read(vault, spec, outputs) is None
+        again = self.kind.create(vault, spec)
+        assert again != outputs, "the key of the one before is gone"
+        self.kind.delete(vault, spec)
+
+    def test_somebody_elses_authority_is_told_and_not_taken_over(
+        self, vault: Vault, server: Server
+    ) -> None:
+        spec = self.spec()
+        outputs = self.kind.create(vault, spec)
+        server.api("DELETE", "pki-base/root")
+        other = {"common_name": "somebody", "ttl": "1h", "key_type": "rsa"}
+        server.api("POST", "pki-base/root/generate/internal", other)
+        live = self.kind.read(vault, spec, outputs)
+        assert live is not None
+        strayed = {key for key in live.inputs if live.inputs[key] != spec.inputs()[key]}
+        assert strayed == {"commonName", "keyType"}
+        with pytest.raises(VaultRefused, match="another authority already: somebody"):
+            self.kind.create(vault, spec)
+        self.kind.delete(vault, spec)
+
+    def test_an_engine_that_allows_less_is_an_error(self, vault: Vault, server: Server) -> None:
+        """Vault would sign for a shorter time than it was asked to, and only warn."""
+        with pytest.raises(VaultRefused, match=r"did not keep .*: ttl\."):
+            self.kind.create(vault, self.spec(ttl=40 * 365 * 86_400))
+        self.kind.delete(vault, self.spec())
 
 
 class TestTransitKey:

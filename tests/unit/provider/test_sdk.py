@@ -22,6 +22,7 @@ COMPUTED: Computed = {
         "notApplied": {"a/b": "c"},
         "drift": ["x"],
     },
+    tokens.PKI_AUTHORITY: lambda _name, _inputs: {"certificate": "PEM of the authority"},
     tokens.ISSUER_KEYS: lambda _name, _inputs: {"issuer": "https://i", "keys": ["PEM"]},
 }
 
@@ -56,12 +57,16 @@ def program() -> None:
     sdk.TransitKey("key", connection=CONNECTION, name="k", auto_rotate_period=86400)
     parameters = {"user_claim": "sub", "token_policies": [policy.vault_name]}
     sdk.Role("role", connection=CONNECTION, mount="jwt", name="r", parameters=parameters)
+    authority = sdk.PkiAuthority(
+        "authority", connection=CONNECTION, mount="pki", common_name="users", ttl=3600
+    )
     sdk.PkiRole("pki", connection=CONNECTION, mount="pki", name="r", parameters={"max_ttl": "1h"})
     sdk.AuditDevice("audit", connection=CONNECTION, path="file", options={"file_path": "/a"})
     keys = sdk.IssuerKeys("keys", kubeconfig="/kubeconfig")
     outputs = {
         "issuer": keys.issuer,
         "keys": keys.keys,
+        "certificate": authority.certificate,
         "facts": run.facts,
         "not_applied": run.not_applied,
         "drift": run.drift,
@@ -102,7 +107,7 @@ def test_the_plugin_accepts_what_the_sdk_sends(
 
 
 def test_a_first_preview_needs_no_value_too_early() -> None:
-    assert len(deploy(program, computed=COMPUTED, preview=True).resources) == 10
+    assert len(deploy(program, computed=COMPUTED, preview=True).resources) == 11
 
 
 def test_the_machines_inputs(deployed: Deployment) -> None:
@@ -114,6 +119,7 @@ def test_outputs_have_pythons_names_and_their_keys_stay(deployed: Deployment) ->
     assert deployed.exports == {
         "issuer": "https://i",
         "keys": ["PEM"],
+        "certificate": "PEM of the authority",
         "facts": {"some_key": "v"},
         "not_applied": {"a/b": "c"},
         "drift": ["x"],

@@ -50,6 +50,11 @@ def test_what_no_program_may_ask_for(kind: Any, inputs: dict[str, Any], complain
         (objects.TransitKey(), {"name": "x"}, "transit/keys/x"),
         (objects.Role(), {"mount": "jwt", "name": "x", "parameters": {}}, "auth/jwt/role/x"),
         (objects.AuditDevice(), {"path": "file", "options": {}}, "file"),
+        (
+            objects.PkiAuthority(),
+            {"mount": "pki", "commonName": "users", "ttl": 3600},
+            "pki/cert/ca",
+        ),
         (objects.PkiRole(), {"mount": "pki", "name": "x", "parameters": {}}, "pki/roles/x"),
     ],
 )
