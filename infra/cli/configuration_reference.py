@@ -40,6 +40,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("network", config.Network),
     ("machines[]", config.MachineSpec),
     ("machines[] of one's own", onprem.OnPremMachine),
+    ("database on machines", config.DatabaseSpec),
     ("ssh", config.SshAccess),
     ("kubernetes_endpoint, vault_endpoint", onprem.Endpoint),
     ("tang[]", onprem.TangServer),

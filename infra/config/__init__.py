@@ -4,7 +4,7 @@ from infra.config.grounds.aws import AwsLab, AwsSite
 from infra.config.grounds.azure import AzureLab, AzureSite
 from infra.config.grounds.hybrid import HybridLab, Member
 from infra.config.grounds.local import LocalLab
-from infra.config.grounds.machines import MachineSite, MachineSpec
+from infra.config.grounds.machines import DatabaseSpec, MachineSite, MachineSpec
 from infra.config.grounds.onprem import OnPremLab, OnPremSite
 from infra.config.lab import Lab, QueueSpec, RegistrySpec
 from infra.config.loading import (
@@ -38,6 +38,7 @@ __all__ = [
     "AzureLab",
     "AzureSite",
     "Classification",
+    "DatabaseSpec",
     "EgressRule",
     "Gateway",
     "HybridLab",

@@ -53,6 +53,7 @@ class Blueprint:
 def facts_of(lab: str, site: MachineSite, kubernetes_version: str) -> LabFacts:
     """What the configuration of a ground of machines says about the lab around its sandboxes."""
     nodes = [machine for machine in site.machines if machine.role != "vault"]
+    database = site.database_machine
     return LabFacts(
         lab=lab,
         kubernetes_version=kubernetes_version,
@@ -62,6 +63,7 @@ def facts_of(lab: str, site: MachineSite, kubernetes_version: str) -> LabFacts:
             nodes=tuple(IPv4Network(machine.address) for machine in nodes),
             vault=tuple(IPv4Network(address) for address in site.vault_addresses),
             vault_port=VAULT_PORT,
+            database=() if database is None else (IPv4Network(database.address),),
         ),
     )
 

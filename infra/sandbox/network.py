@@ -35,6 +35,8 @@ class NetworkFacts:
     vault_port: int
     #: Pods, services and nodes on the lab's other grounds.
     elsewhere: tuple[IPv4Network, ...] = ()
+    #: The machine with the lab's database.
+    database: tuple[IPv4Network, ...] = ()
 
     def forbidden(self) -> dict[IPv4Network, str]:
         """Ranges that no rule may open, with what is there."""
@@ -42,6 +44,7 @@ class NetworkFacts:
             self.pods: "the pods of every namespace",
             self.services: "the services of every namespace and the API server",
             LINK_LOCAL: "the metadata services of clouds",
+            **dict.fromkeys(self.database, "the lab's database"),
             **dict.fromkeys(self.nodes, "nodes of the cluster"),
             **dict.fromkeys(self.elsewhere, "another ground of the lab"),
         }

@@ -21,11 +21,20 @@ class MachineSpec(Model):
     address: IPv4Address
 
 
+class DatabaseSpec(Model):
+    """PostgreSQL on one of the machines, for what must outlive every sandbox (ADR 20)."""
+
+    #: Name of the machine that carries it; no worker, because sandboxes run there
+    machine: Name
+
+
 class MachineSite(Site):
     """Machines and their network."""
 
     network: Network = Network()
     machines: tuple[MachineSpec, ...]
+    #: Without it there is none
+    database: DatabaseSpec | None = None
 
     @model_validator(mode="after")
     def _machines_fit(self) -> Self:
@@ -51,6 +60,21 @@ class MachineSite(Site):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _database_has_a_place(self) -> Self:
+        if self.database is None:
+            return self
+        name = self.database.machine
+        role = next((machine.role for machine in self.machines if machine.name == name), None)
+        if role is None:
+            raise ValueError(f"database.machine: there is no machine {name}")
+        if role == "worker":
+            raise ValueError(
+                f"database.machine: {name} is a worker, where sandboxes run; what is kept of them "
+                "lies elsewhere"
+            )
+        return self
+
     @property
     def ranges(self) -> Mapping[str, IPv4Network]:
         network = self.network
@@ -63,11 +87,20 @@ class MachineSite(Site):
     @property
     def closed(self) -> Mapping[IPv4Network, str]:
         nodes = [machine for machine in self.machines if machine.role != "vault"]
+        database = self.database_machine
         return {
             self.network.pods: "the pods of every namespace",
             self.network.services: "the services of every namespace and the API server",
+            **({} if database is None else {IPv4Network(database.address): "the lab's database"}),
             **{IPv4Network(machine.address): "a node of the cluster" for machine in nodes},
         }
+
+    @property
+    def database_machine(self) -> MachineSpec | None:
+        """The machine that carries the database, if any does."""
+        if self.database is None:
+            return None
+        return next(one for one in self.machines if one.name == self.database.machine)
 
     @property
     def vault_addresses(self) -> tuple[IPv4Address, ...]:

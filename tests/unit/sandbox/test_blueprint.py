@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -150,6 +151,16 @@ def test_the_whole_internet_leaves_out_nodes_and_metadata_services() -> None:
         "10.73.0.0/16",
         "169.254.0.0/16",
     ]
+
+
+def test_no_range_is_wide_enough_for_the_database_and_vault_beside_it_stays_open() -> None:
+    vault = FACTS.network.vault
+    facts = replace(FACTS, network=replace(FACTS.network, database=vault))
+    rule = EgressRule(cidr=IPv4Network("10.71.0.0/24"), port=5432, reason="fetches public data")
+    spec = SandboxSpec(name="demo", purpose="shows a sandbox", principal="someone", egress=(rule,))
+    store, opened = of_kind(draw(spec, facts), "NetworkPolicy")[2:4]
+    assert str(vault[0]) in opened["spec"]["egress"][0]["to"][0]["ipBlock"]["except"]
+    assert store["spec"]["egress"][0]["to"] == [{"ipBlock": {"cidr": str(vault[0])}}]
 
 
 @given(sandboxes)
