@@ -61,6 +61,48 @@ class SecretStore:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseUser:
+    """A service account of the cluster that works in one database.
+
+    `name` is its role in PostgreSQL, the common name of its certificates and its role in Vault's
+    PKI engine.
+    """
+
+    name: str
+    database: str
+    namespace: str
+    service_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """A PostgreSQL that takes certificates of one PKI engine in Vault, over TLS, and nothing else."""
+
+    address: pulumi.Input[str]
+    port: int
+    #: Certificate (PEM) of the authority that signed the server's own.
+    ca_certificate: pulumi.Input[str]
+    #: Path of the PKI engine that signs its users' certificates.
+    pki_mount: str
+    users: Sequence[DatabaseUser]
+    #: What everybody who uses it depends on.
+    resource: pulumi.Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One user's way into one database (`infra.secrets.certificates` takes it)."""
+
+    server: DatabaseServer
+    user: DatabaseUser
+    #: Path of the JWT auth method at which its service account logs in, and its role there.
+    jwt_mount: str
+    vault_role: str
+    #: What must be there before the user can log in.
+    resource: pulumi.Resource
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRef:
     """A transit key by name; the key itself never leaves Vault."""
 

@@ -47,6 +47,8 @@ VAULT_AUDIENCE = "vault"
 VAULT_KMS_ROLE = "kms-plugin"
 #: Policy and role of machines that take copies of Vault.
 VAULT_BACKUP_ROLE = "backup"
+#: The PKI engine whose certificates the lab's database takes.
+VAULT_DATABASE_PKI = "pki-database"
 #: The transit key that encrypts the Kubernetes API's data at rest.
 VAULT_KMS_KEY = "kubernetes"
 #: The transit key (Ed25519) that signs evidence and deletion certificates.
@@ -76,6 +78,11 @@ def vault_sandbox_policy(jwt_mount: str) -> str:
 def requested_kv_prefix(namespace: str) -> str:
     """Path below the KV mount of a sandbox that was asked for."""
     return f"{VAULT_REQUESTED}/{namespace}"
+
+
+def vault_database_role(user: str) -> str:
+    """Policy and role with which a service account gets its certificate for the database."""
+    return f"database-{user}"
 
 
 def sandbox_namespace(sandbox: str) -> str:
