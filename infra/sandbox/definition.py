@@ -269,6 +269,8 @@ def _status() -> Schema:
             "readyAt": time,
             "expiresAt": time,
             "renewed": {"type": "array", "items": text, "maxItems": _MOST},
+            "suspensions": {"type": "integer", "minimum": 0},
+            "attempts": {"type": "integer", "minimum": 0},
             "sealed": text,
             "ending": text,
             "evidenceHead": text,

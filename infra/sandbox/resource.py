@@ -54,6 +54,18 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
+class Ending(StrEnum):
+    """Why a sandbox is destroyed."""
+
+    EXPIRED = "Expired"
+    #: Its object was deleted.
+    DELETED = "Deleted"
+    #: Somebody said no to what was approved before.
+    REJECTED = "Rejected"
+    OUT_OF_BUDGET = "OutOfBudget"
+    PROVISIONING_FAILED = "ProvisioningFailed"
+
+
 class _Read(BaseModel):
     """Unknown fields are ignored: a newer API server's are none of an older reader's business."""
 
@@ -134,13 +146,19 @@ class Status(_Read):
     expires_at: datetime | None = None
     #: Names of the renewals that are in `expires_at` already.
     renewed: tuple[str, ...] = ()
+    #: How often it was suspended and let in again; tells their records apart.
+    suspensions: int = 0
+    #: How often probes said that a wall does not hold.
+    attempts: int = 0
     #: Ciphertext under the sandbox's key, made when the key was; must be unreadable at the end.
     sealed: str | None = None
-    #: Why it is being destroyed: Expired, Deleted, OutOfBudget, ProvisioningFailed.
+    #: Why it is being destroyed (`Ending`).
     ending: str | None = None
     #: Hex SHA-256 of the newest record of its evidence.
     evidence_head: str | None = None
     certificate: str | None = None
+    #: The `metadata.generation` that this was decided on.
+    observed_generation: int = 0
     conditions: tuple[Condition, ...] = ()
 
 
