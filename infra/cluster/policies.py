@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from infra.config import AwsLab
+from infra.config import AwsLab, AwsSite, AzureLab, AzureSite, HybridLab
 from infra.config.lab import Lab
 from infra.errors import RuleUnknown
 from policies.admission import Settings
@@ -25,12 +25,26 @@ def levels(lab: Lab) -> dict[str, Level]:
 
 
 def settings(lab: Lab) -> Settings:
-    """What expressions of rules know of a lab on one ground. On Azure the registry has a name of
-    its own, which the ground knows (`of_registry`).
+    """What expressions of rules know of a lab, in its own cluster: of a lab across grounds in that
+    of its primary part.
     """
-    if isinstance(lab, AwsLab):
+    if isinstance(lab, AwsLab | AzureLab):
         return of_registry(lab.image_registry(lab.name))
     return of_registry(None if lab.registry is None else lab.registry.address)
+
+
+def settings_of_stack(lab: Lab) -> Settings:
+    """What the policy pack knows: it sees the clusters of all grounds at once, and not which is
+    which.
+    """
+    found = list(settings(lab).registries)
+    if isinstance(lab, HybridLab):
+        found += [
+            member.site.image_registry(lab.part(member))
+            for member in lab.clouds
+            if isinstance(member.site, AwsSite | AzureSite)
+        ]
+    return Settings(registries=tuple(found))
 
 
 def of_registry(address: str | None) -> Settings:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import paths
-from infra.cluster.policies import levels, settings
+from infra.cluster.policies import levels, settings_of_stack
 from infra.config.loading import AnyLab
 from policies.admission import Admission
 from policies.registry import all_rules
@@ -37,5 +37,5 @@ def _configuration(lab: AnyLab) -> dict[str, Any]:
     for rule in all_rules().values():
         if isinstance(rule.admission, Admission) and rule.admission.uses_settings:
             config = found.setdefault(rule.id, {"enforcementLevel": rule.level.value})
-            config["registries"] = list(settings(lab).registries)
+            config["registries"] = list(settings_of_stack(lab).registries)
     return found

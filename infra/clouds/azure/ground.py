@@ -104,10 +104,11 @@ class AzureGround(pulumi.ComponentResource):
         )
         self.workspace = logs.workspace
         self.stores = self._stores(keys)
+        self.registry = Registry(site.image_registry(args.name))
         registry = ImageRegistry(
-            RegistryArgs(self.place, images.keys["images"], self.endpoints), opts=self._own
+            RegistryArgs(self.place, self.registry.address, images.keys["images"], self.endpoints),
+            opts=self._own,
         )
-        self.registry = Registry(registry.address)
         self.database = self._database(keys)
         managed = ManagedCluster(
             ClusterArgs(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import pulumi
 
-from infra.config.grounds.azure import AzureSite
+from infra.config.grounds.azure import AzureSite, unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,8 @@ class Place:
         return f"{self.name}-{part}"
 
     def unique(self, kind: str) -> str:
-        """Name of a resource that must be unique among all of Azure's customers: at most 24 lower
-        case letters and digits, which every such resource takes. The same lab in the same
-        subscription always gets the same.
-        """
-        seed = f"{self.subscription}/{self.name}/{kind}"
-        digest = hashlib.sha256(seed.encode()).hexdigest()
-        return f"{kind}{digest[:12]}"[:24]
+        """Name of a resource that must be unique among all of Azure's customers."""
+        return unique(kind, lab=self.name, subscription=self.subscription)
 
     def elsewhere(self, location: str) -> Self:
         """The same lab in another region."""

@@ -18,7 +18,10 @@ _UNTAGGED_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class RegistryArgs:
+    """`address` is where images are to be; the first part of it is the registry's name."""
+
     place: Place
+    address: str
     key: CustomerKey
     endpoints: Endpoints
 
@@ -27,8 +30,6 @@ class ImageRegistry(pulumi.ComponentResource):
     """A private registry. Content trust and quarantine are off, with reasons: ADR 12."""
 
     id: pulumi.Output[str]
-    #: Known before it is made, because names on Azure are.
-    address: str
     #: What must be there before nodes can start from it.
     ready: list[pulumi.Resource]
 
@@ -39,7 +40,7 @@ class ImageRegistry(pulumi.ComponentResource):
         allowed = args.key.lets(place, user, parent=self)
         made = containerregistry.Registry(
             place.named("registry"),
-            registry_name=place.unique("registry"),
+            registry_name=args.address.partition(".")[0],
             resource_group_name=place.group,
             location=place.location,
             sku=containerregistry.SkuArgs(name="Premium"),
@@ -77,7 +78,6 @@ class ImageRegistry(pulumi.ComponentResource):
             ),
         )
         self.id = made.id
-        self.address = f"{place.unique('registry')}.azurecr.io"
         # Nodes start from these images without a way to the internet; AKS fixes all three names.
         bootstrap = containerregistry.CacheRule(
             place.named("aks-bootstrap"),

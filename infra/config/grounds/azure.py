@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal, Self
@@ -255,6 +256,15 @@ class AzureLogs(Model):
     platform_key_because: str | None = Field(default=None, min_length=20, max_length=200)
 
 
+def unique(kind: str, *, lab: str, subscription: str) -> str:
+    """Name of a resource that must be unique among all of Azure's customers: at most 24 lower case
+    letters and digits, which every such resource takes. The same lab in the same subscription
+    always gets the same.
+    """
+    digest = hashlib.sha256(f"{subscription}/{lab}/{kind}".encode()).hexdigest()
+    return f"{kind}{digest[:12]}"[:24]
+
+
 class AzureSite(CloudSite):
     """What one lab has on Azure. The subscription is the lab's own: what watches it is set there.
 
@@ -284,6 +294,12 @@ class AzureSite(CloudSite):
     budget_from: str = Field(pattern=r"^20[2-9][0-9]-(0[1-9]|1[0-2])$")
     #: The resource group of the region's network watcher, which Azure makes by itself
     network_watcher_group: str = Field(default="NetworkWatcherRG", pattern=r"^[\w.()-]{1,90}$")
+
+    def image_registry(self, lab: str) -> str:
+        """Where the images of a lab of this name are, before the names of repositories. Known
+        before it is made, because names on Azure are.
+        """
+        return f"{unique('registry', lab=lab, subscription=str(self.subscription_id))}.azurecr.io"
 
     @property
     def ranges(self) -> Mapping[str, IPv4Network]:

@@ -45,6 +45,26 @@ def test_images_may_come_from_the_labs_registry(tmp_path: Path) -> None:
     assert found["image-registries-allowed"]["registries"] == ["registry.example.org/lab"]
 
 
+@pytest.mark.parametrize(
+    ("example", "last"),
+    [
+        ("aws-full", ".amazonaws.com/evaluations"),
+        ("azure-full", ".azurecr.io"),
+        ("hybrid-aws-onprem", ".amazonaws.com/audits-cloud"),
+        ("hybrid-azure-onprem", ".azurecr.io"),
+    ],
+)
+def test_images_of_a_cloud_come_from_the_registry_that_the_lab_makes_there(
+    example: str, last: str, tmp_path: Path
+) -> None:
+    """Of a lab across grounds the pack sees every cluster, and each has its own registry."""
+    known = config.load_file(paths.REPOSITORY / "examples" / "valid" / f"{example}.yaml")
+    *_, file = policies.options(known, tmp_path)
+    found = json.loads(Path(file).read_text())["image-registries-allowed"]["registries"]
+    assert found[-1].endswith(last)
+    assert found[:-1] == (["lab.local", "registry.k8s.io"] if "hybrid" in example else [])
+
+
 def test_a_rule_that_does_not_exist_is_named(tmp_path: Path) -> None:
     level = {"rule": "no-hosts-access", "level": "disabled", "because": BECAUSE}
     with pytest.raises(RuleUnknown, match="Did you mean no-host-access"):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from infra import paths
+from infra.cluster import policies
 from infra.config import EgressRule, HybridLab
 from infra.errors import ConfigError
 from tests.harness.deploy import Deployment
@@ -241,6 +242,24 @@ def test_no_resource_is_declared_twice_and_no_secret_is_an_input(
     text = json.dumps([entry.inputs for entry in made.resources])
     for sign in ("PRIVATE KEY", "secret_id", "hvs.", "client-key-data"):
         assert sign not in text
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_each_part_takes_images_from_its_own_registry(known: Known, example: str) -> None:
+    """And the policy pack, which sees both at once, knows both."""
+    made, lab = known[example]
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for policy in made.of_type(
+        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+    ):
+        for entry in policy.inputs["spec"].get("variables", []):
+            if entry["name"] == "settings":
+                found[policy.name.startswith("cloud/")] |= set(
+                    json.loads(entry["expression"])["registries"]
+                )
+    assert found[False] == set(policies.settings(lab).registries)
+    assert len(found[True]) == 1
+    assert found[True] | found[False] == set(policies.settings_of_stack(lab).registries)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -15,6 +15,7 @@ from pulumi.output import Unknown
 from infra import paths
 from infra.clouds.azure import kubeconfig
 from infra.clouds.azure.place import Place
+from infra.cluster import policies
 from infra.config import AzureLab
 from infra.errors import PluginFailed
 from tests.harness import azure_lab
@@ -34,6 +35,23 @@ def test_exports_say_what_users_need_to_know(any_deployment: Deployment, any_lab
     assert exports["endpoints"]["kubernetes"].endswith(".azmk8s.io:443")
     assert exports["endpoints"]["registry"].endswith(".azurecr.io")
     assert exports["sandboxes"]["demo"]["namespace"] == "sandbox-demo"
+
+
+def test_the_audit_knows_where_images_come_from(
+    any_deployment: Deployment, any_lab: AzureLab
+) -> None:
+    """It computes what the program declares: with another name the lab's own registry is drift."""
+    enforcing = any_deployment.of_type(
+        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+    )
+    (known,) = {
+        entry["expression"]
+        for policy in enforcing
+        for entry in policy.inputs["spec"].get("variables", [])
+        if entry["name"] == "settings"
+    }
+    assert json.loads(known)["registries"] == list(policies.settings(any_lab).registries)
+    assert json.loads(known)["registries"] == [any_deployment.exports["endpoints"]["registry"]]
 
 
 def test_the_kubeconfig_holds_no_secret_and_checks_the_server(any_deployment: Deployment) -> None:
