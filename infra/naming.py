@@ -13,6 +13,9 @@ LABEL_PURPOSE = f"{LABEL_PREFIX}/purpose"
 LABEL_SECRET_STORE = f"{LABEL_PREFIX}/secret-store"
 #: Why an object is there, in one sentence; on every NetworkPolicy of ours.
 ANNOTATION_INTENT = f"{LABEL_PREFIX}/intent"
+#: On the namespace of a sandbox: images that may run in it, with commas between them; without it,
+#: all that the lab allows.
+ANNOTATION_IMAGES = f"{LABEL_PREFIX}/images"
 
 #: Mount paths in Vault.
 VAULT_TRANSIT = "transit"
@@ -31,9 +34,17 @@ REQUESTED_PREFIX = "x-"
 LABEL_OWNER = f"{LABEL_PREFIX}/owner"
 #: On a namespace that was made before anybody asked for it: the profile that it is for.
 LABEL_POOL = f"{LABEL_PREFIX}/pool"
+#: Keeps a sandbox's record until the operator has proven that nothing of it is left.
+SANDBOX_FINALIZER = f"{LABEL_PREFIX}/destruction"
 #: Where the operator of sandboxes runs, and as whom (also its role and policy in Vault).
 OPERATOR_NAMESPACE = "lab-sandbox-operator"
 OPERATOR = "sandbox-operator"
+#: Cluster roles of the people of the sandbox service.
+REQUESTER_ROLE = "ai-lab:sandbox-requester"
+APPROVER_ROLE = "ai-lab:sandbox-approver"
+OFFICER_ROLE = "ai-lab:sandbox-security-officer"
+#: Cluster role of the operator.
+OPERATOR_ROLE = "ai-lab:sandbox-operator"
 #: Cluster roles that the operator may give in a sandbox, and no others.
 PRINCIPAL_ROLE = "ai-lab:sandbox-principal"
 TOKEN_ROLE = "ai-lab:sandbox-token"  # noqa: S105 - a role's name
@@ -43,6 +54,11 @@ VAULT_EVIDENCE_KEY = "evidence"
 VAULT_REQUESTED = "requested"
 #: Audience of the service account tokens with which pods log in to Vault.
 VAULT_AUDIENCE = "vault"
+#: The auditor of a cluster's policies: its namespace, and its name in it.
+AUDITOR_NAMESPACE = "lab-auditor"
+AUDITOR = "policy-auditor"
+#: Audience of tokens for an API server of ours: the issuer that it is given.
+KUBERNETES_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 #: Policy and role of the API server's KMS plugin.
 VAULT_KMS_ROLE = "kms-plugin"
 #: Policy and role of machines that take copies of Vault.
