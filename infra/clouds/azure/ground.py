@@ -104,9 +104,10 @@ class AzureGround(pulumi.ComponentResource):
         )
         self.workspace = logs.workspace
         self.stores = self._stores(keys)
-        self.registry = Registry(site.image_registry(args.name))
+        address = site.image_registry(args.name)
+        self.registry = Registry(address)
         registry = ImageRegistry(
-            RegistryArgs(self.place, self.registry.address, images.keys["images"], self.endpoints),
+            RegistryArgs(self.place, address, images.keys["images"], self.endpoints),
             opts=self._own,
         )
         self.database = self._database(keys)
