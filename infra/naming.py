@@ -67,8 +67,6 @@ VAULT_BACKUP_ROLE = "backup"
 VAULT_DATABASE_PKI = "pki-database"
 #: The transit key that encrypts the Kubernetes API's data at rest.
 VAULT_KMS_KEY = "kubernetes"
-#: The transit key (Ed25519) that signs evidence and deletion certificates.
-VAULT_EVIDENCE_KEY = "evidence"
 
 
 def hostname(lab: str, machine: str) -> str:

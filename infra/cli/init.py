@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from infra.cli.options import Json, Yes, output, print_json
 from infra.errors import BadUsage
@@ -198,6 +197,8 @@ def _mapping(text: str) -> dict[str, Any]:
 
 
 def _yaml(shown: str, text: str) -> Any:
+    import yaml  # here, so that commands which need no lab start without it
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

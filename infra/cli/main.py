@@ -17,6 +17,7 @@ from infra.cli import (
     destroy,
     doctor,
     environment,
+    evidence,
     init,
     machines,
     policies,
@@ -45,6 +46,7 @@ for module in (init, up, preview, cost, status, verify, test, destroy, bench, do
 app.add_typer(machines.app, name="machines")
 audit.register(policies.app)
 app.add_typer(policies.app, name="policies")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(toolchain_app, name="toolchain")
 
 
