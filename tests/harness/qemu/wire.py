@@ -12,8 +12,9 @@ from pathlib import Path
 
 _IPV4 = 0x0800
 _ETHERNET_HEADER = 14
-_UDP = 17
-_PROTOCOLS = {1: "ICMP", 6: "TCP", _UDP: "UDP"}
+_ICMP, _UDP = 1, 17
+_UNREACHABLE = 3
+_PROTOCOLS = {_ICMP: "ICMP", 6: "TCP", _UDP: "UDP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Packet:
     protocol: int
     port: int
     content: bytes
+    #: What an ICMP error is about: the packet that it quotes.
+    about: Packet | None = None
 
     def __str__(self) -> str:
         protocol = _PROTOCOLS.get(self.protocol, f"protocol {self.protocol}")
@@ -54,16 +57,23 @@ def packets(file: Path) -> Iterator[Packet]:
 def _packet(frame: bytes) -> Packet | None:
     if len(frame) < _ETHERNET_HEADER + 20 or struct.unpack_from("!H", frame, 12)[0] != _IPV4:
         return None
-    header = frame[_ETHERNET_HEADER:]
+    return _ipv4(frame[_ETHERNET_HEADER:])
+
+
+def _ipv4(header: bytes) -> Packet | None:
+    if len(header) < 20:
+        return None
     protocol = header[9]
     body = header[(header[0] & 0xF) * 4 :]
+    quoted = protocol == _ICMP and len(body) >= 8 and body[0] == _UNREACHABLE
     has_ports = protocol in (6, _UDP) and len(body) >= 4
     return Packet(
         IPv4Address(header[12:16]),
         IPv4Address(header[16:20]),
         protocol,
         struct.unpack_from("!H", body, 2)[0] if has_ports else 0,
-        frame,
+        header,
+        _ipv4(body[8:]) if quoted else None,
     )
 
 
@@ -77,9 +87,18 @@ def plaintext(
             faults[f"{packet} carries the canary"] += 1
         elif not {packet.source, packet.destination} <= set(between):
             continue
-        elif (packet.protocol, packet.port) != (_UDP, tunnel):
+        elif not _of(tunnel, packet):
             faults[f"{packet} is outside the tunnel"] += 1
     return [f"{fault} ({count} times)" for fault, count in faults.items()]
+
+
+def _of(tunnel: int, packet: Packet) -> bool:
+    """Whether it belongs to the tunnel, or is a kernel's word that nobody listens there: that
+    quotes what it could not deliver, which is encrypted.
+    """
+    if packet.about is not None:
+        return _of(tunnel, packet.about)
+    return (packet.protocol, packet.port) == (_UDP, tunnel)
 
 
 def encrypted(found: Iterable[Packet], *, tunnel: int) -> int:

@@ -58,6 +58,9 @@ class Machine:
         self.has(content="", inner="", tokens={})
         monkeypatch.setenv("HERE", str(folder))
         monkeypatch.setattr(luks_disk, "STATE", folder / "state")
+        self.memory = folder / "memory"
+        self.memory.mkdir()
+        monkeypatch.setattr(luks_disk, "MEMORY", self.memory)
         programs.add("cryptsetup", CRYPTSETUP)
         programs.add("blkid", BLKID)
         programs.add("clevis", CLEVIS)
@@ -112,9 +115,15 @@ def test_the_key_is_never_an_argument_or_in_the_environment(machine: Machine) ->
     assert {path.suffix for path in held} == {".stdin"}, "only what our stand-ins were told"
 
 
-def test_clevis_keeps_its_copy_of_the_header_in_memory(machine: Machine) -> None:
+#: A file system in memory on every machine with systemd.
+MEMORY = luks_disk.MEMORY
+
+
+def test_clevis_keeps_its_copy_of_the_header_in_memory_and_leaves_none(machine: Machine) -> None:
     machine.make()
-    assert (machine.folder / "bind.tmp").read_text().strip() == "/run/ai-lab"
+    assert Path("/run") == MEMORY
+    assert Path((machine.folder / "bind.tmp").read_text().strip()).parent == machine.memory
+    assert list(machine.memory.iterdir()) == []
 
 
 def test_servers_are_trusted_by_their_thumbprints(machine: Machine) -> None:

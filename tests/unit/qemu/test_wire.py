@@ -31,6 +31,13 @@ def capture(file: Path, *frames: bytes) -> Path:
     return file
 
 
+def unreachable(source: IPv4Address, target: IPv4Address, about: bytes) -> bytes:
+    """ICMP's error that nobody listens, which quotes the packet."""
+    body = struct.pack("!BBHI", 3, 3, 0, 0) + about[14:]
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, 1, 0)
+    return b"\0" * 12 + b"\x08\x00" + header + source.packed + target.packed + body
+
+
 def faults(file: Path) -> list[str]:
     return wire.plaintext(wire.packets(file), between=[ONE, TWO], tunnel=TUNNEL, canary=CANARY)
 
@@ -47,6 +54,13 @@ def test_a_tunnel_is_no_fault(tmp_path: Path) -> None:
     assert wire.encrypted(wire.packets(file), tunnel=TUNNEL) == 2
 
 
+def test_that_nobody_listens_at_the_tunnels_end_is_no_fault(tmp_path: Path) -> None:
+    sealed = frame(ONE, TWO, 17, TUNNEL, b"\x01sealed")
+    file = capture(tmp_path / "wire", sealed, unreachable(TWO, ONE, sealed))
+    assert faults(file) == []
+    assert wire.encrypted(wire.packets(file), tunnel=TUNNEL) == 1
+
+
 @pytest.mark.parametrize(
     ("seeded", "told"),
     [
@@ -55,6 +69,9 @@ def test_a_tunnel_is_no_fault(tmp_path: Path) -> None:
         (frame(ONE, TWO, 6, TUNNEL, b"x"), "TCP 51820 is outside the tunnel"),
         (frame(ONE, TWO, 17, TUNNEL, b"x" + CANARY), "UDP 51820 carries the canary"),
         (frame(OTHER, ONE, 6, 22, CANARY), "TCP 22 carries the canary"),
+        (unreachable(TWO, ONE, frame(ONE, TWO, 17, 53, b"x")), "ICMP 0 is outside the tunnel"),
+        (unreachable(TWO, ONE, frame(ONE, TWO, 17, TUNNEL, CANARY)), "carries the canary"),
+        (frame(ONE, TWO, 1, 0, b"\x08ping"), "ICMP 0 is outside the tunnel"),
     ],
 )
 def test_seeded_plaintext_is_found(tmp_path: Path, seeded: bytes, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ formatted:
 """
 
 #: Temporary files of Clevis (a copy of the LUKS header) go to memory.
-_MEMORY = Path("/run/ai-lab")
+MEMORY = Path("/run")
 _FORMAT = (
     "--batch-mode",
     "--type=luks2",
@@ -155,11 +156,12 @@ class Disk:
     def _bind_to_tang(self, key: str) -> None:
         """Binds to the wanted servers first and removes older bindings then."""
         older = self.bindings().get("clevis", [])
-        run(
-            ["clevis", "luks", "bind", "-y", "-k", "-", "-d", self.device, "sss", self._policy],
-            stdin=key,
-            environment={"TMPDIR": str(_MEMORY)},
-        )
+        with tempfile.TemporaryDirectory(prefix="luks-", dir=MEMORY) as folder:
+            run(
+                ["clevis", "luks", "bind", "-y", "-k", "-", "-d", self.device, "sss", self._policy],
+                stdin=key,
+                environment={"TMPDIR": folder},
+            )
         for slot in older:
             run(["clevis", "luks", "unbind", "-f", "-d", self.device, "-s", slot])
         write(self._marker, self._bound_to, 0o600)
