@@ -128,10 +128,13 @@ class Api:
         *,
         caller: Callable[[], Caller] = lambda: _TO_LOG,
         agent: str = "ai-lab",
+        observer: Callable[[httpx.Headers], None] | None = None,
         transport: httpx.BaseTransport | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """`caller` is asked at each request; `agent` is what the server's logs call us."""
+        """`caller` is asked at each request; `agent` is what the server's logs call us; `observer`
+        sees the headers of every answer.
+        """
         self.server = connection.server
         self._caller = caller
         self._patience = patience
@@ -141,6 +144,7 @@ class Api:
             auth=None if connection.token is None else _Bearer(connection.token),
             verify=connection.tls,
             transport=transport,
+            event_hooks={"response": [lambda answer: observer(answer.headers)] if observer else []},
             timeout=ANSWER_TIMEOUT,
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
             # A proxy of the environment has no business between us and the cluster.
