@@ -11,6 +11,8 @@ LABEL_CLASSIFICATION = f"{LABEL_PREFIX}/classification"
 LABEL_PURPOSE = f"{LABEL_PREFIX}/purpose"
 #: On a pod of a sandbox, with the value "client": it may reach Vault.
 LABEL_SECRET_STORE = f"{LABEL_PREFIX}/secret-store"
+#: On a namespace, with the value "prometheus": Prometheus in it may scrape the lab's own pods.
+LABEL_MONITORING = f"{LABEL_PREFIX}/monitoring"
 #: Why an object is there, in one sentence; on every NetworkPolicy of ours.
 ANNOTATION_INTENT = f"{LABEL_PREFIX}/intent"
 #: On the namespace of a sandbox: images that may run in it, with commas between them; without it,
