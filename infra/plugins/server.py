@@ -12,6 +12,7 @@ import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from infra.errors import PluginFailed
+from infra.plugins.components import Member, Members
 from infra.plugins.resource import Checked, ResourceType
 from infra.plugins.serving import run_server
 
@@ -34,6 +35,7 @@ class Plugin:
     check_config: CheckConfig
     configure: Configure
     invoke: Invoke
+    members: Members
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -46,6 +48,11 @@ def _no_function(token: str, _arguments: dict[str, Any]) -> dict[str, Any]:
     raise PluginFailed(f"there is no function {token}.", next_step="leave it out of the program.")
 
 
+def _no_component(type_: str, _name: str, _inputs: dict[str, Any]) -> list[list[Member]]:
+    """Components of a provider that has none."""
+    raise PluginFailed(f"there is no component {type_}.", next_step="leave it out of the program.")
+
+
 def plugin(
     name: str,
     version: str,
@@ -54,6 +61,7 @@ def plugin(
     *,
     check_config: CheckConfig | None = None,
     invoke: Invoke | None = None,
+    members: Members | None = None,
 ) -> Plugin:
     """Joins the parts; `types` is a list, or a function where the types cannot be listed."""
     find = types if callable(types) else {type_.token: type_ for type_ in types}.get
@@ -64,6 +72,7 @@ def plugin(
         check_config or Checked,
         configure or _accept,
         invoke or _no_function,
+        members or _no_component,
     )
 
 
@@ -75,6 +84,7 @@ def serve(
     *,
     check_config: CheckConfig | None = None,
     invoke: Invoke | None = None,
+    members: Members | None = None,
 ) -> None:
     """The `main` of `pulumi-resource-NAME`: prints its port, serves, and ends with the engine."""
     from infra.plugins.servicer import Servicer
@@ -82,7 +92,15 @@ def serve(
     parser = argparse.ArgumentParser(prog=f"pulumi-resource-{name}")
     parser.add_argument("engine", nargs="?", help="address of the engine (host:port)")
     arguments, _ = parser.parse_known_args()
-    made = plugin(name, version, types, configure, check_config=check_config, invoke=invoke)
+    made = plugin(
+        name,
+        version,
+        types,
+        configure,
+        check_config=check_config,
+        invoke=invoke,
+        members=members,
+    )
     servicer = Servicer(made, engine_address=arguments.engine)
 
     def register(server: grpc.Server) -> None:

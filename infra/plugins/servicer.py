@@ -13,12 +13,13 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from infra.errors import LabError
 from infra.plugins import call
+from infra.plugins.components import concealed, construct
 from infra.plugins.diffing import compare
 from infra.plugins.engine import Engine
 from infra.plugins.resource import Checked, Diff, Incomplete, ResourceType
 from infra.plugins.secrets import mark, scrub, secret_texts
 from infra.plugins.server import Plugin
-from infra.plugins.values import from_struct, strip_secrets, to_struct
+from infra.plugins.values import contains_secret, from_struct, strip_secrets, to_struct
 
 _Result = TypeVar("_Result")
 _Kind = provider_pb2.PropertyDiff.Kind
@@ -173,6 +174,26 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         # The field has the name of a word of Python's.
         getattr(response, "return").CopyFrom(to_struct(answer))
         return response
+
+    def Construct(  # noqa: N802
+        self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConstructResponse:
+        """Of secret inputs every member is secret, but for what says which object it is."""
+        inputs = from_struct(request.inputs)
+        secrets = secret_texts(inputs)
+        try:
+            steps = self._plugin.members(request.type, request.name, strip_secrets(inputs))
+        except LabError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, scrub(str(error), secrets))
+        if contains_secret(inputs):
+            steps = [[concealed(member) for member in step] for step in steps]
+        try:
+            return construct(
+                request, steps, package=self._plugin.name, version=self._plugin.version
+            )
+        except grpc.RpcError as error:
+            # The engine has told what is wrong with a member; the component is not there without.
+            context.abort(error.code(), scrub(error.details() or "", secrets))
 
     def _type(self, request: Any, context: grpc.ServicerContext) -> ResourceType:
         token = request.type or request.urn.split("::")[2].split("$")[-1]
