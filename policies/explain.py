@@ -132,7 +132,7 @@ def _examples(rule: Rule) -> tuple[Any, Any]:
             return rule.title, f"A machine on which one of {_how(rule, Place.LIVE)} fails."
 
 
-def _of_properties(check: Properties) -> tuple[dict[str, Any], Any]:
+def _of_properties(check: Properties) -> tuple[Any, Any]:
     musts = {
         type_: [f"{one.path} must be {one.wanted}" for one in found]
         for type_, found in check.must.items()
@@ -141,6 +141,8 @@ def _of_properties(check: Properties) -> tuple[dict[str, Any], Any]:
         for one in found:
             if one.broken:
                 return musts, {type_: {one.path: _plain(one.broken[0])}}
+    if check.forbidden and not check.broken:
+        return musts or "A stack without any.", _plain(check.forbidden)
     return musts, "\n".join(_said(spoil) for spoil in check.broken)
 
 
