@@ -125,7 +125,9 @@ class TestDisk:
         assert not logs, f"the recovery key is in {logs}"
         found = [disk for disk in disks(proof.group) if holds(disk, key)]
         assert not found, f"the recovery key is in the clear on {found}"
-        assert proof.node.run("find /run/ai-lab -type f") == ""
+        in_memory = "grep --recursive --files-with-matches --no-messages -F -f - /run /dev/shm /tmp"
+        assert proof.node.run(in_memory, stdin=key, check=False) == ""
+        assert proof.node.run("find /run -maxdepth 1 -name 'luks-*'") == ""
 
     def test_the_recovery_key_opens_the_disk_and_no_other_does(self, proof: Proof) -> None:
         command = f"cryptsetup open --test-passphrase --key-file=- {DATA_DISK} && echo opens"
