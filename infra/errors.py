@@ -260,6 +260,11 @@ class RuleUnknown(LabError):
     code = "LAB-711"
 
 
+class DataProtected(LabError):
+    code = "LAB-712"
+    title = "what holds data is protected, so the stack is not destroyed"
+
+
 class VerificationFailed(LabError):
     code = "LAB-801"
     title = "a check failed"

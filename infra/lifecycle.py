@@ -189,17 +189,20 @@ class DestroyReport:
 
 
 def destroy(stack: str, show: Show, *, dry_run: bool = False) -> DestroyReport:
-    """Removes the lab: machines, links, mounts, cgroups, state and keys. The cache stays.
+    """Removes a lab that this host carries: machines, links, mounts, cgroups, state and keys. The
+    cache stays. Others are given up by `removal.destroy`: with them this would lose the keys of
+    what is still there.
 
     Works with a state that is damaged or gone, and with machines that do not answer: everything
     that the local ground carries goes with its machines.
 
     Raises:
         NotRoot, LabBusy, StateLocked, Interrupted.
+        WrongGround: the lab lies elsewhere.
         LeftoversRemain: something could not be removed; the message lists it.
     """
     begin = time.monotonic()
-    home = Home(config.load(stack).name)
+    home = Home(config.load_local(stack).name)
     found = cleanup.find(home.lab)
     if dry_run:
         return DestroyReport(found, None, round(time.monotonic() - begin, 3))

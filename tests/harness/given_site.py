@@ -52,9 +52,13 @@ class Site:
     def home(self) -> paths.Home:
         return paths.Home(LAB)
 
+    @property
+    def target(self) -> Target:
+        return Target("onprem", self.stack_file, self.lab, self.home)
+
     def up(self) -> Result:
         """`pulumi up` of the on-prem stack, by the real engine and the lab's own provider."""
-        driver = Stack("onprem", target=Target("onprem", self.stack_file, self.lab, self.home))
+        driver = Stack(self.target.stack, target=self.target)
         driver.ensure()
         return driver.run(Operation.UP)
 

@@ -19,7 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
+from infra import removal
 from infra.engine import recovery
+from infra.engine.events import Event
 from infra.errors import BackupUnreadable
 from infra.hosts import playbooks, restoring
 from infra.provider import playbook as playbook_resource
@@ -339,3 +341,53 @@ def test_a_copy_of_vault_is_taken_by_the_one_that_leads(lab: Lab) -> None:
     recipient = lab.site.folder / "backup.crt", lab.site.folder / "backup.key"
     with restoring.opened(archive, certificate=recipient[0], key=recipient[1]) as content:
         assert (content / "vault.snap").stat().st_size > 10_000
+
+
+class _Said:
+    """What `lab destroy` says on its way."""
+
+    def step(self, title: str) -> None:
+        del title
+
+    def note(self, text: str) -> None:
+        del text
+
+    def event(self, event: Event) -> None:
+        del event
+
+
+def test_destroying_the_stack_leaves_the_machines_and_says_so(lab: Lab) -> None:
+    """Pulumi forgets the lab; what is on its machines is there until somebody erases it."""
+    target = lab.site.target
+    with lab.api() as api:
+        assert write(api, "before-destroying")
+    dry = removal.destroy(target, _Said(), dry_run=True)
+    assert recovery.deployment(lab.site.home, target.stack)["resources"], "a dry run does nothing"
+    report = removal.destroy(target, _Said())
+    assert (report.deleted, report.forgotten) == ((), dry.forgotten)
+    assert not recovery.deployment(lab.site.home, target.stack).get("resources")
+
+    stays = "\n".join(report.stays)
+    for name in (*CONTROL_PLANES, "worker-1", *VAULTS):
+        assert name in stays
+    with lab.api() as api:
+        assert api.get(f"{CONFIG_MAPS}/before-destroying").status_code == 200
+    assert _health(lab) == 200
+    copies = [lab.site.run(name, "ls /var/backups/ai-lab").split() for name in CONTROL_PLANES]
+    assert any(copies), "the copy that an earlier test took"
+    assert "/var/backups/ai-lab" in stays
+    for file in (lab.site.home.kubeconfig, lab.site.home.ca_certificate, lab.site.home.pki):
+        assert file.exists(), "keys of what is still there"
+    assert str(lab.site.home.root) in stays
+
+    # Said once more when nothing is deployed, since nobody may have erased anything.
+    again = removal.destroy(target, _Said())
+    assert not again
+    assert again.stays == report.stays
+
+
+def test_what_was_destroyed_is_taken_up_again(lab: Lab) -> None:
+    assert lab.site.up().changes.get("create")
+    with lab.api() as api:
+        assert api.get(f"{CONFIG_MAPS}/before-destroying").status_code == 200
+    written_within(lab, "taken-up-again", 60)

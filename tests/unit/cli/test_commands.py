@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from infra import benchmark, engine, lifecycle, preflight, suite, verify
+from infra import benchmark, engine, lifecycle, preflight, removal, suite, verify
 from infra.cli import main
 from infra.cli.exit_codes import ExitCode
 from infra.errors import NotRoot
@@ -114,6 +114,47 @@ def test_destroy_of_nothing(
     monkeypatch.setattr(lifecycle, "destroy", lambda *_, **__: nothing)
     assert main.run(["destroy", "--yes"]) == 0
     assert "no such lab" in capsys.readouterr().out
+
+
+def test_destroy_of_a_lab_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = removal.Removal(
+        ("3 resources on AWS",), ("1 machines",), ("urn::key",), (), ("machines a",), ("wipe",), 2.0
+    )
+    asked: list[dict[str, bool]] = []
+
+    def destroy(_: str, __: object, **options: bool) -> removal.Removal:
+        asked.append(options)
+        return found
+
+    monkeypatch.setattr(removal, "made_here", lambda _: False)
+    monkeypatch.setattr(removal, "destroy", destroy)
+    monkeypatch.setattr(lifecycle, "destroy", lambda *_, **__: pytest.fail("as if it were here"))
+    assert main.run(["destroy"]) == ExitCode.BAD_INPUT, "it asks"
+    assert asked == []
+    assert main.run(["destroy", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "Protected, so nothing goes:\n  urn::key" in shown
+    assert "Would be deleted with --keep-protected:\n  3 resources on AWS" in shown
+    assert main.run(["destroy", "--yes", "--keep-protected"]) == 0
+    shown = capsys.readouterr().out
+    for line in ("Protected, and stays:", "Deleted:", "Left:\n  machines a", "Next:\n  wipe"):
+        assert line in shown
+    assert asked == [
+        {"dry_run": True, "keep_protected": False},
+        {"dry_run": False, "keep_protected": True},
+    ]
+    assert main.run(["--json", "destroy", "--yes"]) == 0
+    told = document(capsys)
+    assert (told["stays"], told["next_steps"], told["dry_run"]) == (["machines a"], ["wipe"], False)
+    monkeypatch.setattr(
+        removal, "destroy", lambda *_, **__: removal.Removal((), (), (), (), (), ())
+    )
+    assert main.run(["destroy", "--yes"]) == 0
+    shown = capsys.readouterr().out
+    assert "Nothing of this stack is deployed." in shown
+    assert "destroyed" not in shown
 
 
 def test_destroy_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
