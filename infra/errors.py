@@ -251,13 +251,13 @@ class PolicyViolated(PulumiFailed):
     """
 
     code = "LAB-710"
+    title = "a policy refused an operation"
     violations: tuple[Any, ...] = ()
 
 
 class RuleUnknown(LabError):
-    """There is no rule of that name."""
-
     code = "LAB-711"
+    title = "there is no rule of that name"
 
 
 class DataProtected(LabError):
@@ -321,6 +321,13 @@ class CertificateRefused(LabError):
 
     code = "LAB-810"
     title = "no deletion certificate can be given"
+
+
+class SandboxNotIsolated(LabError):
+    """Seen from inside, before anybody was let in."""
+
+    code = "LAB-811"
+    title = "a wall of a sandbox does not hold"
 
 
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
