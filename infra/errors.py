@@ -330,13 +330,6 @@ class SandboxNotIsolated(LabError):
     title = "a wall of a sandbox does not hold"
 
 
-class SandboxNotIsolated(LabError):
-    """Seen from inside, before anybody was let in."""
-
-    code = "LAB-811"
-    title = "a wall of a sandbox does not hold"
-
-
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
     """Every error class below `root`, in the order of its code."""
     found: set[type[LabError]] = set()
