@@ -54,6 +54,7 @@ def checkout(tmp_path: Path) -> Checkout:
         folder.mkdir(parents=True)
     shutil.copy(paths.REPOSITORY / "lab", made.root / "lab")
     (made.root / "toolchain" / "debian-packages.txt").write_text(PACKAGES)
+    (made.root / "toolchain" / "debian-packages-test.txt").write_text("")
     (made.root / "toolchain" / "debian-packages-long.txt").write_text("qemu-utils  disks\n")
     (made.root / "toolchain" / "uv-requirements.txt").write_text("uv==1\n")
     (made.root / "uv.lock").write_text("")
@@ -155,6 +156,17 @@ def test_uv_fails(checkout: Checkout) -> None:
     assert not (checkout.root / ".venv" / ".lab-synced").exists()
 
 
+def test_packages_of_tests_are_asked_for_by_tests_only(checkout: Checkout) -> None:
+    (checkout.root / "toolchain" / "debian-packages-test.txt").write_text("postgresql  a store\n")
+    assert checkout.run("up").returncode == 0
+    done = checkout.run("test")
+    assert done.returncode == 3
+    assert "missing: postgresql" in done.stderr
+    installed = "; ".join(f"echo installed {name}" for name in ("gcc", "zstd", "postgresql"))
+    checkout.program("dpkg-query", installed)
+    assert checkout.run("test").returncode == 0
+
+
 def test_packages_of_long_tests_are_asked_for_by_long_tests_only(checkout: Checkout) -> None:
     assert checkout.run("test").returncode == 0
     done = checkout.run("test", "--long")
@@ -201,7 +213,7 @@ def test_it_is_quick(checkout: Checkout) -> None:
 
 
 def test_the_real_lists_are_well_formed() -> None:
-    for name in ("debian-packages", "debian-packages-long"):
+    for name in ("debian-packages", "debian-packages-test", "debian-packages-long"):
         lines = (paths.REPOSITORY / f"toolchain/{name}.txt").read_text().splitlines()
         packages = [line for line in lines if not line.startswith("#")]
         assert packages == sorted(packages)
