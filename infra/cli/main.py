@@ -22,6 +22,7 @@ from infra.cli import (
     machines,
     policies,
     preview,
+    restore,
     status,
     test,
     up,
@@ -47,6 +48,7 @@ app.add_typer(machines.app, name="machines")
 audit.register(policies.app)
 app.add_typer(policies.app, name="policies")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(restore.app, name="restore")
 app.add_typer(toolchain_app, name="toolchain")
 
 

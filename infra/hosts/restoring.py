@@ -73,6 +73,22 @@ def _last(text: str) -> str:
     return (text.strip().splitlines() or ["no reason given"])[-1].rstrip(".")
 
 
+def require_etcd(content: Path) -> Path:
+    """The snapshot in an opened copy.
+
+    Raises:
+        BackupUnreadable: it holds none of etcd.
+    """
+    snapshot = content / "etcd.db"
+    if not snapshot.is_file():
+        held = ", ".join(sorted(entry.name for entry in content.iterdir())) or "nothing"
+        raise BackupUnreadable(
+            f"the copy holds {held}, and no snapshot of etcd.",
+            next_step="name a copy of etcd (LAB-etcd-TIME.tar.cms).",
+        )
+    return snapshot
+
+
 def restore_etcd(lab: OnPremLab, content: Path) -> playbooks.Outcome:
     """Puts the snapshot of an opened copy back on every control plane at once.
 
@@ -82,13 +98,7 @@ def restore_etcd(lab: OnPremLab, content: Path) -> playbooks.Outcome:
         BackupUnreadable: the copy holds no snapshot of etcd.
         PlaybookFailed: see its message; the control planes were started again.
     """
-    snapshot = content / "etcd.db"
-    if not snapshot.is_file():
-        held = ", ".join(sorted(entry.name for entry in content.iterdir())) or "nothing"
-        raise BackupUnreadable(
-            f"the copy holds {held}, and no snapshot of etcd.",
-            next_step="name a copy of etcd (LAB-etcd-TIME.tar.cms).",
-        )
+    snapshot = require_etcd(content)
     return playbooks.run(
         playbooks.Run(
             playbook="restore_etcd",

@@ -37,7 +37,7 @@ def test_shared_options_may_stand_first(words: list[str], hoisted: list[str]) ->
 COMMANDS = ["init", "up", "cost", "preview", "destroy", "status", "verify", "env", "kubeconfig"]
 COMMANDS += ["doctor"]
 COMMANDS += ["bench up", "test", "machines list", "machines reboot", "machines ssh-command"]
-COMMANDS += ["machines console-log", "toolchain"]
+COMMANDS += ["machines console-log", "restore etcd", "toolchain"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
