@@ -17,7 +17,7 @@ from infra import naming
 from policies import expressions
 from policies.expressions import ExpressionError
 from policies.kinds import WORKLOADS, Kind
-from policies.platform import PLATFORM
+from policies.platform import OWN_SANDBOX, PLATFORM, SANDBOX_OPERATOR
 from policies.values import Undecided, unknown_paths
 
 Manifest = Mapping[str, Any]
@@ -27,6 +27,10 @@ _NAME_LABEL: Final = "kubernetes.io/metadata.name"
 #: Maps whose keys are data: an expression may read any of them.
 _OPEN_MAPS: Final = frozenset(
     ("annotations", "data", "labels", "limits", "matchLabels", "nodeSelector", "requests")
+)
+#: What only the API server knows.
+_OF_THE_REQUEST: Final = frozenset(
+    ("request", "oldObject", "authorizer", "platform", "sandbox_operator", "own_sandbox")
 )
 #: Where the description of pods lies, by kind; for expressions about workloads. `dyn`: the API
 #: server knows each kind's fields, and would warn of those that only another one has.
@@ -109,6 +113,8 @@ class Attempt:
     before: Manifest | None = None
     #: The platform itself asks.
     platform: bool = False
+    #: The operator of sandboxes asks.
+    operator: bool = False
     user: str = "somebody@example.org"
     groups: tuple[str, ...] = ("system:authenticated",)
     subresource: str = ""
@@ -152,6 +158,14 @@ class Default:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """What a field of a new object, which is no workload, is set to where nothing is said; CEL."""
+
+    path: tuple[str, ...]
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """What the level `remediate` sets in an object that a program declares and the rule refuses.
 
@@ -169,7 +183,8 @@ class Correction:
 class Admission:
     """A validating policy. Expressions may use `variables.pod` and `variables.containers` where
     `kinds` are workloads, `variables.settings`, `variables.platform` (who asks is the platform),
-    and what `variables` adds. Conditions may use no variables: they are decided before these.
+    `variables.sandbox_operator`, `variables.own_sandbox` (the operator asks, about one of its
+    own), and what `variables` adds. Conditions may use no variables: they are decided before these.
 
     `passes` are objects that must be admitted and `fails` such that must not be: tests send both
     to the evaluator here and to a running API server, and `explain` shows the first of each. Of
@@ -189,13 +204,14 @@ class Admission:
     refused: tuple[Attempt, ...] = ()
     #: Set before the check, where the cluster can; only what makes a pod stricter.
     defaults: tuple[Default, ...] = ()
+    fills: tuple[Fill, ...] = ()
     #: Set before deployment, at the level `remediate`; safe as `Must.safe` is.
     corrections: tuple[Correction, ...] = ()
 
     @property
     def of_the_request(self) -> bool:
         """Whether only the API server can decide: it depends on who asks or what was there."""
-        return bool(self._spoken & {"request", "oldObject", "authorizer", "platform"})
+        return bool(self._spoken & _OF_THE_REQUEST)
 
     @property
     def uses_settings(self) -> bool:
@@ -218,6 +234,10 @@ class Admission:
             found["settings"] = settings.literal
         if "platform" in self._spoken:
             found["platform"] = PLATFORM
+        if self._spoken & {"sandbox_operator", "own_sandbox"}:
+            found["sandbox_operator"] = SANDBOX_OPERATOR
+        if "own_sandbox" in self._spoken:
+            found["own_sandbox"] = OWN_SANDBOX
         if set(self.kinds) <= set(WORKLOADS):
             found |= {"pod": _POD, "containers": _CONTAINERS}
         return found | dict(self.variables)
@@ -267,8 +287,19 @@ class Admission:
             "request": attempt.request,
             "namespaceObject": namespace,
         }
-        # Only an API server knows who may do what; an example says it.
-        yield from self._decided(known, {"platform": attempt.platform, **attempt.told}, settings)
+        # Only an API server knows who may do what. An example says it, and has no other right.
+        rights = [
+            name
+            for name, text in self.all_variables(settings).items()
+            if "authorizer" in expressions.names(text)
+        ]
+        told = {
+            **dict.fromkeys(rights, False),
+            "platform": attempt.platform,
+            "sandbox_operator": attempt.operator or attempt.platform,
+            **attempt.told,
+        }
+        yield from self._decided(known, told, settings)
 
     def _decided(
         self, known: dict[str, Any], variables: dict[str, Any], settings: Settings

@@ -1,8 +1,8 @@
 """Rules as objects of a cluster: what its API server enforces. Pure: no Pulumi, no cluster.
 
 Each rule with an admission check becomes a ValidatingAdmissionPolicy and its binding. Where it has
-defaults, a MutatingAdmissionPolicy sets them before the check, so that who says nothing about a
-protection gets it rather than a refusal; that API is stable, and on, since Kubernetes 1.36
+defaults or fills, a MutatingAdmissionPolicy sets them before the check, so that who says nothing
+about a protection gets it rather than a refusal; that API is stable, and on, since Kubernetes 1.36
 (https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/).
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from infra import naming
 from policies import registry
-from policies.admission import Admission, Default, Settings
+from policies.admission import Admission, Default, Fill, Settings
 from policies.kinds import CHANGEABLE, Kind
 from policies.rule import Level, Rule
 
@@ -29,7 +29,7 @@ _ACTIONS: Final = {
     Level.MANDATORY: ["Deny", "Audit"],
     Level.REMEDIATE: ["Deny", "Audit"],
 }
-#: First version of Kubernetes in which defaults can be set.
+#: First version of Kubernetes in which defaults and fills can be set.
 _SETS_DEFAULTS: Final = (1, 36)
 #: Where the description of pods lies, by kind, as a JSON pointer.
 _POINTER: Final = (
@@ -67,8 +67,8 @@ def objects(
         if not isinstance(rule.admission, Admission) or level is Level.DISABLED:
             continue
         found += [_policy(rule, rule.admission, settings), _binding(rule, rule.admission, level)]
-        if rule.admission.defaults and mutates:
-            found += [_defaults(rule, rule.admission), _defaults_binding(rule, rule.admission)]
+        if mutates and (rule.admission.defaults or rule.admission.fills):
+            found += [_mutating(rule, rule.admission), _mutating_binding(rule, rule.admission)]
     return found
 
 
@@ -157,31 +157,37 @@ def _binding(rule: Rule, admission: Admission, level: Level) -> Manifest:
     }
 
 
-def _defaults(rule: Rule, admission: Admission) -> Manifest:
-    """Nothing that a pod says is changed, and no pod after it was made."""
+def _mutating(rule: Rule, admission: Admission) -> Manifest:
+    """Nothing that an object says is changed, and no pod after it was made."""
     asked = [
-        _asked(kind, ("CREATE", "UPDATE") if kind in CHANGEABLE else ("CREATE",))
+        _asked(
+            kind,
+            ("CREATE", "UPDATE") if admission.defaults and kind in CHANGEABLE else ("CREATE",),
+        )
         for kind in admission.kinds
     ]
-    variables = admission.all_variables(Settings())
+    patches = [patch(default) for default in admission.defaults]
+    patches += [filled(fill) for fill in admission.fills]
+    spec: dict[str, Any] = {
+        "failurePolicy": "Fail",
+        "matchConstraints": _constraints(asked),
+        "reinvocationPolicy": "IfNeeded",
+        "mutations": [
+            {"patchType": "JSONPatch", "jsonPatch": {"expression": text}} for text in patches
+        ],
+    }
+    if admission.defaults:
+        variables = admission.all_variables(Settings())
+        spec["variables"] = _named({"pod": variables["pod"], "pointer": _POINTER})
     return {
         "apiVersion": _API,
         "kind": "MutatingAdmissionPolicy",
         "metadata": _metadata(rule),
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": _constraints(asked),
-            "reinvocationPolicy": "IfNeeded",
-            "variables": _named({"pod": variables["pod"], "pointer": _POINTER}),
-            "mutations": [
-                {"patchType": "JSONPatch", "jsonPatch": {"expression": patch(default)}}
-                for default in admission.defaults
-            ],
-        },
+        "spec": spec,
     }
 
 
-def _defaults_binding(rule: Rule, admission: Admission) -> Manifest:
+def _mutating_binding(rule: Rule, admission: Admission) -> Manifest:
     name = name_of(rule.id)
     return {
         "apiVersion": _API,
@@ -202,6 +208,15 @@ def patch(default: Default) -> str:
             whole = _literal(_nested(default.path[depth:], default.value))
             text = f"has({there}) ? ({text}) : [{_add(default.path[:depth], whole)}]"
     return text
+
+
+def filled(fill: Fill) -> str:
+    """CEL for the list of JSON patches that fill a field: none, if something is said."""
+    *above, _ = fill.path
+    parents = [f"!has(object.{'.'.join(above[:depth])})" for depth in range(1, len(above) + 1)]
+    said = " || ".join([*parents, f"has(object.{'.'.join(fill.path)})"])
+    where = "/".join(("", *fill.path))
+    return f"{said} ? [] : [JSONPatch{{op: 'add', path: '{where}', value: {fill.expression}}}]"
 
 
 def _add(path: tuple[str, ...], literal: str) -> str:

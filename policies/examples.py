@@ -2,12 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from infra import naming
 
 NAMESPACE = "sandbox-example"
+#: Of a sandbox that was asked for, with the one image that may run in it.
+REQUESTED = naming.sandbox_namespace(f"{naming.REQUESTED_PREFIX}example")
 IMAGE = f"registry.k8s.io/pause@sha256:{'0' * 64}"
+
+#: People of the examples. On a running API server, users of the checks stand in for them.
+SOMEBODY = "somebody@example.org"
+OTHER = "other@example.org"
+APPROVER = "approver@example.org"
+SECOND_APPROVER = "second-approver@example.org"
+OFFICER = "officer@example.org"
+OPERATOR = "operator@example.org"
+PEOPLE = (SOMEBODY, OTHER, APPROVER, SECOND_APPROVER, OFFICER, OPERATOR)
+#: A workload of a sandbox.
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{naming.SANDBOX_SERVICE_ACCOUNT}"
+
+
+def namespace_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The namespace of an example, such as a lab has it."""
+    if manifest.get("kind") == "Namespace":
+        return dict(manifest)
+    name = (manifest.get("metadata") or {}).get("namespace", "default")
+    prefix = naming.sandbox_namespace("")
+    if not name.startswith(prefix):
+        return wide_namespace(name)
+    found = wide_namespace(name, labels={naming.LABEL_SANDBOX: name.removeprefix(prefix)})
+    if name.startswith(naming.sandbox_namespace(naming.REQUESTED_PREFIX)):
+        found["metadata"]["annotations"] = {naming.ANNOTATION_IMAGES: IMAGE}
+    return found
+
+
+def wide_namespace(name: str, **metadata: Any) -> dict[str, Any]:
+    """A namespace."""
+    return wide("Namespace", metadata={"name": name, **metadata})
+
+
+def requested_namespace(*, enforce: str = "restricted", **metadata: Any) -> dict[str, Any]:
+    """The namespace of a new sandbox, as its operator makes it; `metadata` adds to its own."""
+    labels = {
+        naming.LABEL_SANDBOX: f"{naming.REQUESTED_PREFIX}new",
+        "pod-security.kubernetes.io/enforce": enforce,
+    }
+    labels |= metadata.pop("labels", {})
+    return wide_namespace(f"{REQUESTED}-new", labels=labels, **metadata)
+
+
+def sandbox(name: str = "example", **spec: Any) -> dict[str, Any]:
+    """A request for a sandbox; `spec` adds to it."""
+    whole = {"purpose": "Measure the bias of a model", "requester": SOMEBODY, "ttl": "8h"}
+    return wide(
+        "Sandbox",
+        api_version=f"{naming.LABEL_PREFIX}/v1alpha1",
+        metadata={"name": name},
+        spec=whole | spec,
+    )
 
 
 def pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _how(rule: Rule, place: Place) -> str:
 def _examples(rule: Rule) -> tuple[Any, Any]:
     """A passing and a failing one, as a text or as something that YAML and JSON can say."""
     if isinstance(rule.admission, Admission):
-        return _plain(rule.admission.passes[0]), _plain(rule.admission.fails[0])
+        return _plain(rule.admission.passes[0]), _plain(_failing(rule.admission))
     match rule.preview:
         case Properties() as check:
             return _of_properties(check)
@@ -130,6 +130,16 @@ def _examples(rule: Rule) -> tuple[Any, Any]:
             return rule.title, "\n".join(_said(spoil) for spoil in check.broken)
         case _:
             return rule.title, f"A machine on which one of {_how(rule, Place.LIVE)} fails."
+
+
+def _failing(check: Admission) -> Any:
+    """An object, or who tries what, where that depends on what was there before."""
+    if check.fails:
+        return check.fails[0]
+    attempt = check.refused[0]
+    told = {"user": attempt.user, "operation": attempt.operation}
+    after, before = {"object": attempt.object}, {"before": attempt.before}
+    return told | (after if attempt.object else {}) | (before if attempt.before else {})
 
 
 def _of_properties(check: Properties) -> tuple[Any, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from infra import naming
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -101,6 +103,10 @@ RESOURCE_DEFINITION: Final = Kind(
 )
 API_SERVICE: Final = Kind(
     "apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False
+)
+#: What is asked for, approved and suspended (docs/sandboxes.md), and what has become of it.
+SANDBOX: Final = Kind(
+    naming.LABEL_PREFIX, "v1alpha1", "sandboxes", "Sandbox", ("status",), namespaced=False
 )
 
 # What is asked of an object rather than stored.

@@ -1,8 +1,12 @@
-"""Who the platform is, as one condition for every rule that lets nobody else do something."""
+"""Who the platform is, as one condition for every rule that lets nobody else do something; and the
+operator of sandboxes, which is let do some of it in namespaces of its own only.
+"""
 
 from __future__ import annotations
 
 from typing import Final
+
+from infra import naming
 
 #: True of who makes and keeps the cluster:
 #:
@@ -22,4 +26,20 @@ PLATFORM: Final = (
     " || request.userInfo.username.startsWith('eks:')"
     " || (has(request.userInfo.groups)"
     " && 'system:serviceaccounts:kube-system' in request.userInfo.groups)"
+)
+
+#: What anybody may do is asked of RBAC by subresources of Sandbox that exist for that alone.
+MAY: Final = (
+    f"authorizer.group('{naming.LABEL_PREFIX}').resource('sandboxes')"
+    ".subresource('{what}').check('{verb}').allowed()"
+)
+#: True of the operator of sandboxes: whoever may write what has become of one. The platform may,
+#: too.
+SANDBOX_OPERATOR: Final = MAY.format(what="status", verb="update")
+#: True of the operator in a namespace of a sandbox that was asked for. A sandbox of the lab's
+#: configuration, and everything else in the cluster, is not its own.
+OWN_SANDBOX: Final = (
+    "variables.sandbox_operator && "
+    "(has(request.namespace) && request.namespace != '' ? request.namespace : request.name)"
+    f".startsWith('{naming.sandbox_namespace(naming.REQUESTED_PREFIX)}')"
 )

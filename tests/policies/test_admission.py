@@ -6,8 +6,8 @@ import pytest
 
 from policies import expressions
 from policies.admission import Admission, Attempt, Settings
+from policies.examples import namespace_of
 from policies.kinds import WORKLOADS
-from policies.preview import namespace_of
 from policies.registry import all_rules
 from policies.rule import Rule
 

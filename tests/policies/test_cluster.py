@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policies import cluster
-from policies.admission import Admission, Default, Settings
+from policies.admission import Admission, Default, Fill, Settings
 from policies.registry import all_rules
 from policies.rule import Level
 
@@ -56,7 +56,12 @@ def test_defaults_are_set_where_the_api_is(version: str, sets: bool) -> None:
     manifests = made(version)
     policies = named(manifests, "MutatingAdmissionPolicy")
     assert set(policies) == (
-        {"ai-lab-api-tokens-not-mounted", "ai-lab-run-as-non-root", "ai-lab-seccomp-profile"}
+        {
+            "ai-lab-api-tokens-not-mounted",
+            "ai-lab-run-as-non-root",
+            "ai-lab-sandbox-requester-is-the-user",
+            "ai-lab-seccomp-profile",
+        }
         if sets
         else set()
     )
@@ -79,6 +84,13 @@ def test_a_default_is_set_only_where_nothing_is_said() -> None:
         "has(variables.pod.a) ? (has(variables.pod.a.b) ? [] : "
         "[JSONPatch{op: 'add', path: variables.pointer + '/a/b', value: {\"c\": \"d\"}}]) : "
         '[JSONPatch{op: \'add\', path: variables.pointer + \'/a\', value: {"b": {"c": "d"}}}]'
+    )
+
+
+def test_a_field_is_filled_only_where_nothing_is_said_and_nothing_else_is_made() -> None:
+    assert cluster.filled(Fill(("spec", "a"), "request.userInfo.username")) == (
+        "!has(object.spec) || has(object.spec.a) ? [] : "
+        "[JSONPatch{op: 'add', path: '/spec/a', value: request.userInfo.username}]"
     )
 
 

@@ -4,8 +4,9 @@ Asked for by GET, a shell was long opened to roles that may only read
 (https://github.com/kubernetes/kubernetes/issues/78741).
 """
 
+from infra import naming
 from policies.admission import Admission, Attempt, Scope, Validation
-from policies.examples import manifest
+from policies.examples import ACCOUNT, NAMESPACE, REQUESTED, manifest
 from policies.kinds import ATTACH, EXEC, PORT_FORWARD
 from policies.requests import NO_REQUEST, tried
 from policies.rule import Rule, Severity
@@ -14,8 +15,14 @@ _MAY = (
     "authorizer.group('').resource('pods').subresource(request.subResource)"
     ".namespace(request.namespace).check('create').allowed()"
 )
+#: Programs of the person of a sandbox that was asked for use this account (`lab sandbox exec`); no
+#: pod may be it.
+_PRINCIPAL = (
+    f"request.namespace.startsWith('{naming.sandbox_namespace(naming.REQUESTED_PREFIX)}') && "
+    "request.userInfo.username == "
+    f"'system:serviceaccount:' + request.namespace + ':{naming.PRINCIPAL_SERVICE_ACCOUNT}'"
+)
 _OPTIONS = manifest("PodExecOptions", command=["id"], stdout=True)
-_ACCOUNT = "system:serviceaccount:sandbox-example:sandbox"
 
 
 def _asked(
@@ -24,9 +31,11 @@ def _asked(
     user: str = "somebody@example.org",
     subresource: str = "exec",
     platform: bool = False,
+    namespace: str = NAMESPACE,
 ) -> Attempt:
     object_ = {
         **_OPTIONS,
+        "metadata": {"name": "example", "namespace": namespace},
         "kind": {"exec": "PodExecOptions", "attach": "PodAttachOptions"}[subresource],
     }
     return Attempt(
@@ -37,6 +46,10 @@ def _asked(
         platform=platform,
         told={"may_create": may},
     )
+
+
+def _principal(namespace: str) -> str:
+    return f"system:serviceaccount:{namespace}:{naming.PRINCIPAL_SERVICE_ACCOUNT}"
 
 
 RULE = Rule(
@@ -63,7 +76,8 @@ RULE = Rule(
             ),
             Validation(
                 "variables.platform || "
-                "!request.userInfo.username.startsWith('system:serviceaccount:')",
+                "!request.userInfo.username.startsWith('system:serviceaccount:') || "
+                f"({_PRINCIPAL})",
                 "a workload runs commands in another.",
             ),
             Validation(
@@ -76,10 +90,13 @@ RULE = Rule(
         allowed=(
             _asked(may=True),
             _asked(may=False, platform=True),
+            _asked(may=True, user=_principal(REQUESTED), namespace=REQUESTED),
         ),
         refused=(
             _asked(may=False),
-            _asked(may=True, user=_ACCOUNT),
+            _asked(may=True, user=ACCOUNT),
+            _asked(may=True, user=_principal(NAMESPACE)),
+            _asked(may=True, user=_principal(NAMESPACE), namespace=REQUESTED),
             _asked(may=True, subresource="attach"),
         ),
     ),

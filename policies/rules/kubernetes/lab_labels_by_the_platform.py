@@ -1,8 +1,10 @@
 """What says that it is the lab's, is the lab's."""
 
+from typing import Any
+
 from infra import naming
 from policies.admission import Admission, Attempt, Scope, Validation
-from policies.examples import deployment, manifest
+from policies.examples import OPERATOR, REQUESTED, deployment, manifest
 from policies.kinds import (
     CONFIG_MAP,
     CRON_JOB,
@@ -21,7 +23,9 @@ from policies.rule import Rule, Severity
 
 _LAB = {naming.LABEL_LAB: "local"}
 _RESERVED = [naming.LABEL_LAB, naming.LABEL_SANDBOX, naming.LABEL_CLASSIFICATION]
-_NONE = f"variables.platform || !{_RESERVED}.exists(k, k in variables.{{0}})"
+_NONE = (
+    f"variables.platform || variables.own_sandbox || !{_RESERVED}.exists(k, k in variables.{{0}})"
+)
 _HAS = "{0} != null && has({0}.metadata.labels) ? {0}.metadata.labels : {{}}"
 _VARIABLES = {
     "labels": _HAS.format("object"),
@@ -42,6 +46,12 @@ def _labelled() -> dict[str, object]:
     found = deployment()
     found["spec"]["template"]["metadata"]["labels"] |= _LAB
     return found
+
+
+_MOUNTS_NOTHING: dict[str, Any] = {"automountServiceAccountToken": False}
+_ITS_OWN = manifest(
+    "ServiceAccount", metadata={"labels": _LAB, "namespace": REQUESTED}, **_MOUNTS_NOTHING
+)
 
 
 RULE = Rule(
@@ -82,8 +92,19 @@ RULE = Rule(
             manifest("ConfigMap", metadata={"labels": _LAB}),
             _labelled(),
         ),
-        allowed=(Attempt(manifest("ConfigMap", metadata={"labels": _LAB}), platform=True),),
+        allowed=(
+            Attempt(manifest("ConfigMap", metadata={"labels": _LAB}), platform=True),
+            Attempt(_ITS_OWN, user=OPERATOR, operator=True),
+            Attempt(None, _ITS_OWN, user=OPERATOR, operator=True),
+        ),
         refused=(
+            Attempt(_ITS_OWN),
+            Attempt(None, _ITS_OWN),
+            Attempt(
+                manifest("ServiceAccount", metadata={"labels": _LAB}, **_MOUNTS_NOTHING),
+                user=OPERATOR,
+                operator=True,
+            ),
             Attempt(None, manifest("ConfigMap", metadata={"labels": _LAB})),
             Attempt(manifest("ConfigMap"), manifest("ConfigMap", metadata={"labels": _LAB})),
         ),

@@ -9,9 +9,11 @@ import pytest
 from infra import naming, toolchain
 from infra.cluster import manifests
 from infra.cluster.manifests import labelled
+from infra.sandbox.definition import definition
 from policies import cluster
 from policies.admission import Settings
 from tests.harness.api_server import running
+from tests.harness.definitions import install
 from tests.live.support import drift, policies
 from tests.live.support.api import Api, eventually, location, say
 from tests.live.support.policies import RULES, Trial
@@ -27,6 +29,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     kubernetes, etcd = toolchain.binary("kubernetes"), toolchain.binary("etcd")
     with running(tmp_path_factory.mktemp("api"), kubernetes=kubernetes, etcd=etcd) as server:
         found = Api(server.client)
+        install(found, definition())
         for manifest in OBJECTS:
             answer = found.create(manifest)
             assert answer.status_code == 201, f"{manifest['metadata']['name']}: {say(answer)}"
@@ -46,7 +49,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def trial(api: Api) -> Iterator[Trial]:
-    with policies.trial(api, SANDBOX) as found:
+    with policies.trial(api, SANDBOX, asks=True) as found:
         bad = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}
         bad["metadata"] = {"name": "x", "namespace": SANDBOX}
         spec = {"type": "NodePort", "ports": [{"port": 80}]}

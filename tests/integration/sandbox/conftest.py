@@ -11,7 +11,8 @@ from infra import toolchain
 from infra.sandbox.definition import definition
 from infra.sandbox.resource import API_VERSION, KIND
 from tests.harness.api_server import ApiServer, running
-from tests.live.support.api import Api, eventually, location, say
+from tests.harness.definitions import install
+from tests.live.support.api import Api
 
 Manifest = dict[str, Any]
 
@@ -25,25 +26,6 @@ def request(name: str = "example", **spec: Any) -> Manifest:
         "metadata": {"name": name},
         "spec": {key: value for key, value in whole.items() if value is not None},
     }
-
-
-def install(api: Api, manifest: Manifest) -> None:
-    """Adds a kind, and waits until it is served."""
-    answer = api.create(manifest)
-    assert answer.status_code == 201, say(answer)
-    path = location(manifest)
-
-    def established() -> bool:
-        conditions = api.read(path).get("status", {}).get("conditions") or []
-        return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
-
-    assert eventually(established, until=bool, within=60)
-    spec = manifest["spec"]
-    collection = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
-    answer = eventually(
-        lambda: api.get(collection), until=lambda got: got.status_code == 200, within=60
-    )
-    assert answer.status_code == 200, say(answer)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from infra import toolchain
 from infra.sandbox.definition import definition
 from infra.sandbox.resource import API_VERSION, FINALIZER, PATH, Sandbox
 from tests.harness.api_server import ApiServer
-from tests.integration.sandbox.conftest import Manifest, install, request
+from tests.harness.definitions import install
+from tests.integration.sandbox.conftest import Manifest, request
 from tests.live.support import drift
 from tests.live.support.api import Api, location, say
 

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from infra import naming
+from infra.cluster import manifests
 from policies import cluster, examples
 from policies.admission import Admission, Attempt, Settings
+from policies.examples import namespace_of
 from policies.kinds import Kind
-from policies.preview import namespace_of
 from policies.registry import all_rules
 from policies.rule import Level, Rule
-from tests.live.support.api import Api, eventually, location, say
+from tests.live.support import sandboxes
+from tests.live.support.api import Api, location, say
+from tests.live.support.rights import given, right, wait_until_allowed
 
 Manifest = dict[str, Any]
 
@@ -39,11 +43,14 @@ _OWN = (
     "ValidatingWebhookConfiguration",
 )
 #: What the API server's own admission plugins say.
-_BUILT_IN = ("violates PodSecurity", "Use of external IPs is denied by admission control")
+_BUILT_IN = (
+    "violates PodSecurity",
+    "Use of external IPs is denied by admission control",
+    "error looking up service account",
+)
 _RBAC = "rbac.authorization.k8s.io"
+_LAB = naming.LABEL_PREFIX
 _WRITE = ("create", "delete", "get", "list", "patch", "update")
-#: Seconds until a right that was just given is known.
-_KNOWN = 10
 
 
 def admission_of(rule: Rule) -> Admission:
@@ -95,21 +102,31 @@ class Trial:
     #: Of a sandbox.
     namespace: str
     token: str
+    #: Whether sandboxes may be asked for, because nobody is there who would note it for good.
+    asks: bool
 
     def user(self, attempt: Attempt) -> Api:
-        """Who sends an attempt: the administrator, or one of the users of `rights`."""
+        """Who sends an attempt: the administrator, or one of the users of `trial`."""
         if attempt.platform:
             return self.api
-        if attempt.user.startswith("system:serviceaccount:"):
-            name = self.account
-        else:
-            reads = attempt.connects and not attempt.told.get("may_create")
-            name = self.reader if reads else self.tenant
+        reads = attempt.connects and not attempt.told.get("may_create")
+        return self.acting_as(self.reader if reads else attempt.user)
+
+    def acting_as(self, name: str) -> Api:
         return self.api.acting_as(name, "system:authenticated")
 
     @property
-    def tenant(self) -> str:
-        return f"lab-verify-tenant-{self.token}"
+    def requested(self) -> str:
+        """Namespace of a sandbox that seems to have been asked for."""
+        prefix = naming.sandbox_namespace(naming.REQUESTED_PREFIX)
+        return f"{prefix}lab-verify-{self.token}"
+
+    @property
+    def people(self) -> dict[str, str]:
+        """Who stands in for whom of the examples."""
+        return {
+            name: f"lab-verify-{name.partition('@')[0]}-{self.token}" for name in examples.PEOPLE
+        }
 
     @property
     def reader(self) -> str:
@@ -120,9 +137,19 @@ class Trial:
     def account(self) -> str:
         return f"system:serviceaccount:{self.namespace}:lab-verify-{self.token}"
 
-    def here(self, manifest: Any) -> Any:
-        """An example moved into the sandbox."""
-        text = json.dumps(manifest)
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Workloads, and programs of people, of either sandbox."""
+        principal = naming.PRINCIPAL_SERVICE_ACCOUNT
+        spaces = (self.namespace, self.requested)
+        return (self.account, *(f"system:serviceaccount:{one}:{principal}" for one in spaces))
+
+    def here(self, example: Any) -> Any:
+        """An example, or a part of one, moved into the sandbox."""
+        text = json.dumps(example).replace(examples.ACCOUNT, self.account)
+        for name, here in self.people.items():
+            text = text.replace(f'"{name}"', f'"{here}"')
+        text = text.replace(examples.REQUESTED, self.requested)
         return json.loads(text.replace(examples.NAMESPACE, self.namespace))
 
     def send(self, rule: Rule, attempt: Attempt) -> Iterator[Answer]:
@@ -131,7 +158,8 @@ class Trial:
             None if attempt.object is None else self.here(attempt.object),
             None if attempt.before is None else self.here(attempt.before),
             platform=attempt.platform,
-            user=attempt.user,
+            operator=attempt.operator,
+            user=self.here(attempt.user),
             groups=attempt.groups,
             subresource=attempt.subresource,
             connects=attempt.connects,
@@ -152,7 +180,7 @@ class Trial:
                 yield Answer(what, self._create(asks, manifest), by)
                 if manifest["kind"] == "Pod" and not admission_of(rule).of_the_request:
                     wrapped = examples.deployment()
-                    wrapped["metadata"]["namespace"] = self.namespace
+                    wrapped["metadata"]["namespace"] = manifest["metadata"]["namespace"]
                     wrapped["spec"]["template"]["spec"] = manifest["spec"]
                     by = frozenset(_refusing(Attempt(wrapped, platform=True)))
                     yield Answer(f"{what} by Deployment", self._create(asks, wrapped), by)
@@ -170,13 +198,16 @@ class Trial:
     def _connect(self, asks: Api, made: Attempt) -> httpx.Response:
         """Asked by GET, as a role that may only read could; there is no such pod."""
         way = made.subresource or "exec"
-        path = f"/api/v1/namespaces/{self.namespace}/pods/lab-verify-{self.token}/{way}"
+        space = made.manifest["metadata"]["namespace"]
+        path = f"/api/v1/namespaces/{space}/pods/lab-verify-{self.token}/{way}"
         return asks.get(path, command="id", stdout="true")
 
     def _there(self, made: Attempt, stack: ExitStack) -> str:
         """Path of an object to change or remove; empty if the lab has none of that kind."""
         manifest = dict(made.before or {})
-        if manifest["kind"] in _OWN:
+        if manifest["kind"] == "Sandbox" and not self.asks:
+            return ""
+        if manifest["kind"] in _OWN and manifest["metadata"].get("namespace") != self.requested:
             kind = next(
                 kind
                 for rule in RULES.values()
@@ -187,7 +218,13 @@ class Trial:
             found = self.api.items(path, limit="1")
             return f"{path}/{found[0]['metadata']['name']}" if found else ""
         name = f"lab-verify-{secrets.token_hex(4)}"
+        if manifest["kind"] == "Namespace" and manifest["metadata"]["name"].startswith("sandbox-"):
+            name = f"{manifest['metadata']['name']}-{secrets.token_hex(4)}"
         manifest = {**manifest, "metadata": {**manifest["metadata"], "name": name}}
+        if manifest["kind"] == "Sandbox":
+            stack.callback(self._remove, location(manifest))
+            operator = self.acting_as(self.people[examples.OPERATOR])
+            return sandboxes.make(manifest, self.acting_as, operator)
         if manifest["kind"] == "Pod":
             # It is never to run.
             gates = [{"name": "ai-lab.eu/never"}]
@@ -209,6 +246,9 @@ class Trial:
             return asks.delete(path, dry_run=True)
         there = self.api.read(path)
         wanted = dict(made.object)
+        if wanted["kind"] == "Sandbox" and made.subresource:
+            # By a right that is not the operator's: only who may `update` it counts as that.
+            return asks.patch(f"{path}/status", {"status": wanted["status"]}, dryRun="All")
         if made.before is not None and wanted["kind"] in _OWN:
             return asks.patch(path, {"spec": wanted["spec"]}, dryRun="All")
         if made.subresource == "ephemeralcontainers" or wanted["kind"] == "Pod":
@@ -240,22 +280,70 @@ def _collection(kind: Kind, namespace: str) -> str:
 
 
 @contextmanager
-def trial(api: Api, namespace: str) -> Iterator[Trial]:
-    """With users that may do what the examples try."""
-    found = Trial(api, namespace, secrets.token_hex(4))
+def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
+    """With users that may do what the examples try, and a namespace of a sandbox that seems to
+    have been asked for.
+
+    Args:
+        api: the administrator's.
+        namespace: of a sandbox of the lab's configuration.
+        asks: also ask for sandboxes, and remove them: where no operator is, nor evidence.
+    """
+    found = Trial(api, namespace, secrets.token_hex(4), asks)
+    people = found.people
     with ExitStack() as stack:
-        for who, rules in (
-            ((found.tenant, found.account), _everything_tried()),
-            ((found.reader,), [_right("", ["pods/attach", "pods/exec"], ["get"])]),
+        given(api, (*people.values(), *found.accounts), _everything_tried(), stack)
+        for who, rights in (
+            ((found.reader,), [right("", ["pods/attach", "pods/exec"], ["get"])]),
+            (
+                (people[examples.APPROVER], people[examples.SECOND_APPROVER]),
+                [right(_LAB, ["sandboxes/approval"], ["update"])],
+            ),
+            (
+                (people[examples.OFFICER],),
+                [right(_LAB, ["sandboxes/suspension"], ["delete", "update"])],
+            ),
+            (
+                (people[examples.OPERATOR],),
+                [
+                    right(_LAB, ["sandboxes/status"], ["update"]),
+                    {
+                        **right(_RBAC, ["clusterroles"], ["bind"]),
+                        "resourceNames": [naming.PRINCIPAL_ROLE],
+                    },
+                ],
+            ),
         ):
-            _given(api, who, rules, stack)
-        for user in (found.tenant, found.reader):
-            _wait_until_known(api.acting_as(user, "system:authenticated"), namespace)
+            given(api, who, rights, stack)
+        for user in (people[examples.SOMEBODY], found.reader):
+            wait_until_allowed(
+                found.acting_as(user),
+                namespace=namespace,
+                verb="get",
+                resource="pods",
+                subresource="exec",
+            )
+        for name, what in ((examples.OPERATOR, "status"), (examples.OFFICER, "suspension")):
+            wait_until_allowed(
+                found.acting_as(people[name]),
+                group=_LAB,
+                verb="update",
+                resource="sandboxes",
+                subresource=what,
+            )
+        _requested(found, stack)
         yield found
 
 
-def _right(group: str, resources: Sequence[str], verbs: Sequence[str]) -> dict[str, list[str]]:
-    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+def _requested(found: Trial, stack: ExitStack) -> None:
+    manifest = examples.requested_namespace(annotations={naming.ANNOTATION_IMAGES: examples.IMAGE})
+    manifest["metadata"]["name"] = found.requested
+    account = manifests.service_account(found.requested, naming.SANDBOX_SERVICE_ACCOUNT, {})
+    for one in (manifest, account):
+        answer = found.api.create(one)
+        assert answer.status_code == 201, f"a namespace for the checks is refused: {say(answer)}"
+        if one is manifest:
+            stack.callback(found.api.delete, location(manifest))
 
 
 def _everything_tried() -> list[dict[str, list[str]]]:
@@ -264,52 +352,10 @@ def _everything_tried() -> list[dict[str, list[str]]]:
         for kind in admission_of(rule).kinds:
             names = {kind.resource, *(f"{kind.resource}/{sub}" for sub in kind.subresources)}
             by_group.setdefault(kind.group, set()).update(names)
-    return [_right(group, sorted(names), _WRITE) for group, names in sorted(by_group.items())]
-
-
-def _given(
-    api: Api, users: Sequence[str], rules: list[dict[str, list[str]]], stack: ExitStack
-) -> None:
-    name = users[0]
-    role = {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": name},
-        "rules": rules,
-    }
-    binding = {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": name},
-        "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": user} for user in users],
-    }
-    for manifest in (role, binding):
-        answer = api.create(manifest)
-        assert answer.status_code == 201, f"a right for the checks is refused: {say(answer)}"
-        stack.callback(api.delete, location(manifest))
-
-
-def _wait_until_known(user: Api, namespace: str) -> None:
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {
-            "resourceAttributes": {
-                "namespace": namespace,
-                "verb": "get",
-                "resource": "pods",
-                "subresource": "exec",
-            }
-        },
-    }
-    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    answer = eventually(
-        lambda: user.post(path, review).json(),
-        until=lambda got: got.get("status", {}).get("allowed"),
-        within=_KNOWN,
-    )
-    assert answer["status"]["allowed"], "the users of these checks did not get their rights."
+    # Who may `update` it counts as the operator.
+    by_group[_LAB] -= {"sandboxes/status"}
+    rights = [right(group, sorted(names), _WRITE) for group, names in sorted(by_group.items())]
+    return [*rights, right(_LAB, ["sandboxes/status"], ["get", "patch"])]
 
 
 def faults(rule: Rule, tried: Trial) -> list[str]:
@@ -318,9 +364,9 @@ def faults(rule: Rule, tried: Trial) -> list[str]:
     named = False
     # Only one policy is named of those that refuse: what several do proves this one or another.
     alone = False
-    for attempt, right in admission_of(rule).attempts():
+    for attempt, admitted in admission_of(rule).attempts():
         for answer in tried.send(rule, attempt):
-            if right:
+            if admitted:
                 found += _admitted(answer)
             elif rule.level is not Level.MANDATORY:
                 named = named or rule.id in answer.warned_by

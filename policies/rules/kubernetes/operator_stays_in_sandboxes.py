@@ -1,0 +1,132 @@
+"""The operator of sandboxes works in sandboxes that were asked for, and nowhere else.
+
+RBAC cannot say so: rights in namespaces that do not exist yet are rights in all.
+"""
+
+from typing import Any
+
+from infra import naming
+from policies import kinds
+from policies.admission import Admission, Attempt, Scope, Validation
+from policies.examples import (
+    NAMESPACE,
+    OPERATOR,
+    REQUESTED,
+    manifest,
+    requested_namespace,
+    role,
+    wide_namespace,
+)
+from policies.kinds import (
+    CILIUM_POLICY,
+    CONFIG_MAP,
+    LIMIT_RANGE,
+    NETWORK_POLICY,
+    POD,
+    RESOURCE_QUOTA,
+    ROLE,
+    ROLE_BINDING,
+    SERVICE_ACCOUNT,
+    TOKEN_REQUEST,
+    VOLUME_CLAIM,
+)
+from policies.requests import NO_REQUEST, tried
+from policies.rule import Rule, Severity
+
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_LABELS = "object != null && has(object.metadata.labels) ? object.metadata.labels : {}"
+_STRICT = (
+    f"'{naming.LABEL_SANDBOX}' in variables.labels && '{_ENFORCE}' in variables.labels && "
+    f"variables.labels['{_ENFORCE}'] == 'restricted'"
+)
+_POLICY: dict[str, Any] = {
+    "api_version": "networking.k8s.io/v1",
+    "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+}
+_RBAC = "rbac.authorization.k8s.io"
+_TO_ADMIN: dict[str, Any] = {
+    "api_version": f"{_RBAC}/v1",
+    "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": naming.PRINCIPAL_ROLE},
+    "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": "somebody@example.org"}],
+}
+
+
+def _in(namespace: str, kind: str, **fields: Any) -> dict[str, Any]:
+    return manifest(kind, metadata={"namespace": namespace}, **fields)
+
+
+def _called(name: str) -> dict[str, Any]:
+    """Right but for its name."""
+    return wide_namespace(name, labels=requested_namespace()["metadata"]["labels"])
+
+
+def _operator(object_: Any, before: Any = None) -> Attempt:
+    return Attempt(object_, before, user=OPERATOR, operator=True)
+
+
+RULE = Rule(
+    id="operator-stays-in-sandboxes",
+    title="The operator of sandboxes changes sandboxes that were asked for, and nothing else.",
+    reason="It may make namespaces, roles and network policies wherever it likes: taken over, it "
+    "would own the cluster, and every sandbox of the lab's configuration.",
+    severity=Severity.CRITICAL,
+    controls=("SATRE-1.5.03", "SATRE-2.2.10", "CIS-K8S-5.1.1", "EUDPR-33.1b-integrity"),
+    preview=NO_REQUEST,
+    admission=Admission(
+        kinds=(
+            kinds.NAMESPACE,
+            CILIUM_POLICY,
+            CONFIG_MAP,
+            LIMIT_RANGE,
+            NETWORK_POLICY,
+            POD,
+            RESOURCE_QUOTA,
+            ROLE,
+            ROLE_BINDING,
+            SERVICE_ACCOUNT,
+            TOKEN_REQUEST,
+            VOLUME_CLAIM,
+        ),
+        scope=Scope.CLUSTER,
+        operations=("CREATE", "UPDATE", "DELETE"),
+        variables={"labels": _LABELS},
+        validations=(
+            Validation(
+                "!variables.sandbox_operator || variables.platform || variables.own_sandbox",
+                "the operator of sandboxes changes what is in its own namespaces only.",
+            ),
+            Validation(
+                "!variables.sandbox_operator || variables.platform || object == null || "
+                f"object.kind != 'Namespace' || ({_STRICT})",
+                "what the operator makes is a sandbox and restricted, and says so by label.",
+            ),
+        ),
+        passes=(manifest("ConfigMap"),),
+        fails=(),
+        allowed=(
+            _operator(requested_namespace()),
+            _operator(requested_namespace(labels={naming.LABEL_OWNER: "1"}), requested_namespace()),
+            _operator(None, requested_namespace()),
+            _operator(_in(REQUESTED, "NetworkPolicy", **_POLICY)),
+            _operator(_in(REQUESTED, "RoleBinding", **_TO_ADMIN)),
+            Attempt(_in("kube-system", "NetworkPolicy", **_POLICY), platform=True),
+        ),
+        refused=(
+            _operator(_called("kube-more")),
+            _operator(_called("lab-more")),
+            _operator(_called("team-blue")),
+            _operator(_called("sandbox-other")),
+            _operator(None, _called("sandbox-other")),
+            _operator(requested_namespace(enforce="privileged")),
+            _operator(requested_namespace(enforce="privileged"), requested_namespace()),
+            _operator(wide_namespace(f"{REQUESTED}-new")),
+            _operator(_in("kube-system", "NetworkPolicy", **_POLICY)),
+            _operator(_in("kube-system", "RoleBinding", **_TO_ADMIN)),
+            _operator(_in(NAMESPACE, "RoleBinding", **_TO_ADMIN)),
+            _operator(_in("default", "ServiceAccount", automountServiceAccountToken=False)),
+            _operator(role()),
+        ),
+    ),
+    live=tried("operator-stays-in-sandboxes"),
+    remedy="Leave it to the platform.",
+)

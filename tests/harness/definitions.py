@@ -1,0 +1,29 @@
+"""Kinds that an API server of a test is taught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.live.support.api import Api, eventually, location, say
+
+#: Seconds until a kind is served, on a machine that does much else.
+_PATIENCE = 120
+
+
+def install(api: Api, manifest: dict[str, Any]) -> None:
+    """Adds a kind, and waits until it is served."""
+    answer = api.create(manifest)
+    assert answer.status_code == 201, say(answer)
+    path = location(manifest)
+
+    def established() -> bool:
+        conditions = api.read(path).get("status", {}).get("conditions") or []
+        return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+    assert eventually(established, until=bool, within=_PATIENCE)
+    spec = manifest["spec"]
+    collection = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+    answer = eventually(
+        lambda: api.get(collection), until=lambda got: got.status_code == 200, within=_PATIENCE
+    )
+    assert answer.status_code == 200, say(answer)
