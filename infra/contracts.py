@@ -76,7 +76,7 @@ class DatabaseUser:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseServer:
-    """A PostgreSQL that takes certificates of one PKI engine in Vault, over TLS, and nothing else."""
+    """A PostgreSQL that takes certificates of one PKI engine in Vault, and nothing else."""
 
     address: pulumi.Input[str]
     port: int

@@ -99,6 +99,7 @@ def hosts_args(
         registry=Registry(lab.registry.address if lab.registry else None),
         variables={**site_variables(lab), **(variables or {})},
         host_variables={spec.name: host_variables(spec) for spec in lab.machines},
+        database=lab.database.machine if lab.database else None,
     )
 
 

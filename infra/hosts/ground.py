@@ -92,4 +92,5 @@ def _args(lab: LocalLab, machines: Sequence[Machine], delivery: Delivery) -> Hos
         vault=str(lab.with_role("vault")[0].address),
         kubernetes=str(lab.with_role("control-plane")[0].address),
         registry=Registry(lab.registry.address if lab.registry else None),
+        database=lab.database.machine if lab.database else None,
     )

@@ -80,7 +80,8 @@ class HostsArgs:
     `vault` and `kubernetes` are the addresses (no scheme, no port) by which everybody reaches
     Vault and the API server; a lab without the one or the other gives an empty string.
     `variables` go to every playbook, `host_variables` to those of one machine (by its name),
-    both over the defaults of the roles.
+    both over the defaults of the roles. `database` is the name of the machine that carries the
+    lab's database, where one does.
     """
 
     lab: str
@@ -93,6 +94,7 @@ class HostsArgs:
     registry: Registry = field(default_factory=Registry)
     variables: Mapping[str, Any] = field(default_factory=dict)
     host_variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    database: str | None = None
 
     def with_role(self, *roles: str) -> list[Machine]:
         return [machine for machine in self.machines if machine.role in roles]
@@ -119,19 +121,20 @@ class Plan:
         self,
         playbook: str,
         *,
-        roles: Sequence[str],
+        roles: Sequence[str] = (),
+        hosts: Sequence[Machine] = (),
         goes_with: Machine,
         after: Sequence[pulumi.Resource],
         variables: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> sdk.Playbook:
-        """Declares a playbook for the machines of these roles; its name is the playbook's, where
-        it runs but once in a lab.
+        """Declares a playbook for the machines of these roles, and for `hosts`; its name is the
+        playbook's, where it runs but once in a lab.
         """
         return sdk.Playbook(
             name or playbook,
             playbook=playbook,
-            hosts=[self._host(machine) for machine in self.args.with_role(*roles)],
+            hosts=[self._host(machine) for machine in (*self.args.with_role(*roles), *hosts)],
             connection=self.args.connection,
             variables={**self._common(playbook), **self.args.variables, **(variables or {})},
             opts=pulumi.ResourceOptions(
@@ -143,7 +146,10 @@ class Plan:
         return sdk.Host(
             name=self.args.hostname(machine),
             address=machine.address,
-            groups=_GROUPS[machine.role],
+            groups=[
+                *_GROUPS[machine.role],
+                *(["database"] if machine.name == self.args.database else []),
+            ],
             instance=machine.instance,
             variables={
                 "lab_address": machine.address,

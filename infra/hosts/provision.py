@@ -1,7 +1,8 @@
 """From machines that answer over SSH to a cluster and a Vault: the same on every ground of hosts.
 
 The order is that of the dependencies and nothing more: Vault and the container runtime are set up
-side by side; the control plane waits for its key in Vault.
+side by side; the control plane waits for its key in Vault; the database, for its users' authority
+there, and the cluster does not wait for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import pulumi
 
 from infra import paths
 from infra.config import VaultSpec
-from infra.contracts import Cluster, SecretStore
+from infra.contracts import Cluster, DatabaseServer, SecretStore
+from infra.hosts import database as database_part
 from infra.hosts import vault as vault_part
 from infra.hosts.plan import HostsArgs, Plan
 from infra.secrets.store import MachineAccess, VaultBaseline
@@ -33,6 +35,8 @@ class ProvisionedHosts(pulumi.ComponentResource):
     secret_store: SecretStore
     #: Engines of the secret store; what uses keys or secrets depends on it.
     vault_baseline: VaultBaseline
+    #: None where no machine carries one.
+    database: DatabaseServer | None
 
     def __init__(
         self,
@@ -67,13 +71,19 @@ class ProvisionedHosts(pulumi.ComponentResource):
             backup=None if backup is None else access("vault"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.database = database_part.set_up(
+            plan, secret_store=self.secret_store, authority=authority, after=[base]
+        )
         self.cluster = _cluster(plan, [runtime, self.vault_baseline])
         if backup is not None:
             plan.run(
                 "backup",
                 roles=("control-plane", "vault"),
                 goes_with=first,
-                after=[self.cluster.resource],
+                after=[
+                    self.cluster.resource,
+                    *([] if self.database is None else [self.database.resource]),
+                ],
                 variables=backup,
             )
         self.register_outputs({})

@@ -213,6 +213,8 @@ class VaultConnection:
 
 
 class _VaultResource(_Resource):
+    _outputs: ClassVar[Sequence[str]] = ()
+
     def __init__(
         self,
         token: str,
@@ -220,14 +222,15 @@ class _VaultResource(_Resource):
         connection: VaultConnection,
         inputs: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None,
-        outputs: Sequence[str] = (),
     ) -> None:
         way_in = {
             "address": connection.address,
             "caCertificate": connection.ca_certificate,
             "credentials": connection.credentials,
         }
-        super().__init__(token, resource_name, {"connection": way_in, **inputs}, outputs, opts)
+        super().__init__(
+            token, resource_name, {"connection": way_in, **inputs}, self._outputs, opts
+        )
 
 
 class _Mount(_VaultResource):
@@ -383,6 +386,8 @@ class PkiAuthority(_VaultResource):
     signed is trusted no more.
     """
 
+    _outputs = ("certificate",)
+
     def __init__(
         self,
         resource_name: str,
@@ -394,9 +399,7 @@ class PkiAuthority(_VaultResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         authority = {"mount": mount, "commonName": common_name, "ttl": ttl}
-        super().__init__(
-            tokens.PKI_AUTHORITY, resource_name, connection, authority, opts, ("certificate",)
-        )
+        super().__init__(tokens.PKI_AUTHORITY, resource_name, connection, authority, opts)
 
     @property
     def certificate(self) -> pulumi.Output[str]:

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Takes an encrypted copy of etcd or of Vault: `take-copy etcd|vault SETTINGS.json`.
+"""Takes an encrypted copy: `take-copy etcd|vault|database SETTINGS.json`.
 
-One of several machines does the work: the leader, whose data is the newest; the others end without
-doing anything. The plain copy exists in memory alone (the unit's folder below /run, which is never
-on a disk); what is stored is CMS (RFC 5652) for the certificate of a recipient whose private key is
-on none of the machines. A copy takes its name only when it is whole.
+Of etcd and Vault one of several machines does the work: the leader, whose data is the newest; the
+others end without doing anything. The plain copy exists in memory alone (the unit's folder below
+/run, which is never on a disk); what is stored is CMS (RFC 5652) for the certificate of a recipient
+whose private key is on none of the machines. A copy takes its name only when it is whole.
 
-Only the standard library, and the programs etcdctl, openssl and tar.
+Only the standard library, and the programs etcdctl, openssl, pg_dump, psql and tar.
 """
 
 from __future__ import annotations
@@ -127,6 +127,32 @@ def copy_vault(settings: Mapping[str, Any], folder: Path) -> bool:
     return True
 
 
+#: Where Debian puts the programs of each major version of PostgreSQL.
+POSTGRESQL = Path("/usr/lib/postgresql")
+
+
+def copy_database(settings: Mapping[str, Any], folder: Path) -> bool:
+    """Every database of the server in a file of its own (pg_dump's format `custom`)."""
+    version = (Path(settings["data"]) / "PG_VERSION").read_text().strip()
+    programs = POSTGRESQL / version / "bin"
+    way_in = (
+        f"--host={settings['socket']}", f"--port={settings['port']}", "--username=postgres",
+        "--no-password",
+    )  # fmt: skip
+    told = run(
+        str(programs / "psql"), "--no-psqlrc", "--tuples-only", "--no-align", *way_in,
+        "--dbname=postgres",
+        "--command=SELECT datname FROM pg_database WHERE datallowconn "
+        "AND datname NOT IN ('postgres', 'template1')",
+    )  # fmt: skip
+    for name in told.split():
+        run(
+            str(programs / "pg_dump"), *way_in, "--format=custom", f"--dbname={name}",
+            f"--file={folder / f'{name}.dump'}",
+        )  # fmt: skip
+    return True
+
+
 def store(settings: Mapping[str, Any], kind: str, plain: Path) -> Path:
     """Encrypts everything in `plain` into one file of the store.
 
@@ -163,11 +189,14 @@ def forget(settings: Mapping[str, Any], kind: str) -> None:
         old.unlink()
 
 
+COPIES = {"etcd": copy_etcd, "vault": copy_vault, "database": copy_database}
+
+
 def main(kind: str, settings_file: str) -> int:
     settings = json.loads(Path(settings_file).read_text())
     plain = Path(os.environ["RUNTIME_DIRECTORY"])
     try:
-        if not {"etcd": copy_etcd, "vault": copy_vault}[kind](settings, plain):
+        if not COPIES[kind](settings, plain):
             print("another machine leads; it takes the copy")
             return 0
         print(f"stored {store(settings, kind, plain)}")

@@ -1,0 +1,1 @@
+../../../../infra/evidence/postgresql.sql
