@@ -1,49 +1,19 @@
-"""What rules of both clouds share: regions, ranges of addresses, keys, tags."""
+"""What rules of both clouds share: ranges of addresses, keys, tags, budgets."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from policies.properties import Must
 from policies.relations import Fault, Relations, Stack
-from policies.spoiling import unprotected
+from policies.spoiling import changed, unprotected, without
 from policies.values import Undecided, known, unknown_paths, value
 
-#: Regions of AWS in the Union
-#: (https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html); London and
-#: Zurich are not.
-AWS_REGIONS: Final = (
-    "eu-central-1",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-3",
-    "eusc-de-east-1",
-)
-#: Regions of Azure in the Union (https://learn.microsoft.com/azure/reliability/regions-list); not
-#: those of Norway, Switzerland and the United Kingdom.
-AZURE_REGIONS: Final = (
-    "austriaeast",
-    "belgiumcentral",
-    "denmarkeast",
-    "francecentral",
-    "francesouth",
-    "germanynorth",
-    "germanywestcentral",
-    "italynorth",
-    "northeurope",
-    "polandcentral",
-    "spaincentral",
-    "swedencentral",
-    "swedensouth",
-    "westeurope",
-)
 #: How private keys, tokens of Vault, keys of AWS and of storage accounts begin.
 _SECRET: Final = re.compile(
     r"PRIVATE KEY-----|\bhvs\.|\b(AKIA|ASIA)[A-Z0-9]{12}|AccountKey=|secret_id|client-key-data"
@@ -145,3 +115,54 @@ def protected(*types: str) -> Relations:
                 yield Fault("a program may delete or replace it (protect)", one)
 
     return Relations(about=types, check=check, broken=(unprotected(*types),))
+
+
+#: Per cent of a budget: who is told later is told too late.
+MOST_OF_A_BUDGET: Final = 100
+
+
+def budget_told(
+    cluster: str,
+    budget: str,
+    *,
+    limit: str,
+    actual: str,
+    forecast: str,
+    heard: Callable[[Any], Iterable[str]],
+    broken: Sequence[Any],
+) -> Relations:
+    """Who has a cluster has a budget, and somebody is told before it is spent and when it will be.
+
+    Args:
+        cluster: type of the cluster.
+        budget: type of the budget.
+        limit: the budget's property that says how much.
+        actual: what a notification of what was spent is called.
+        forecast: what one of what will be is called.
+        heard: from the budget's `notifications` to the kinds that somebody gets in time.
+        broken: `notifications` of which nobody hears, or too late.
+    """
+
+    def check(stack: Stack) -> Iterator[Fault]:
+        budgets = stack.of_type(budget)
+        if not budgets:
+            yield Fault("nobody is told what the lab spends")
+        for one in budgets:
+            kinds = set(heard(decided(one.properties, "notifications")))
+            if actual not in kinds:
+                yield Fault(f"nobody is told before it is spent (notifications, {actual})", one)
+            if forecast not in kinds:
+                yield Fault(f"nobody is told that it will be (notifications, {forecast})", one)
+            if not value(one.properties, limit):
+                yield Fault("it has no limit", one)
+
+    return Relations(
+        about=(cluster,),
+        reads=(budget,),
+        check=check,
+        broken=(
+            without(budget),
+            *(changed(budget, "notifications", notifications) for notifications in broken),
+            changed(budget, limit, None),
+        ),
+    )

@@ -11,16 +11,11 @@ from infra.config.grounds.cloud import CloudSite
 from infra.config.lab import Lab
 from infra.config.model import Model, Name
 from infra.config.network import require_apart
+from infra.regions import AWS_REGIONS
 
-#: Regions in the European Union. London is in none, and neither is Zurich.
-EU_REGIONS = (
-    "eu-central-1",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-3",
-)
+#: Regions in the European Union, but that of the European Sovereign Cloud: it is a partition of its
+#: own, in which everything has other names.
+EU_REGIONS = tuple(region for region in AWS_REGIONS if region.startswith("eu-"))
 #: GPUs by the instance families that carry them (https://aws.amazon.com/ec2/instance-types/).
 GPU_FAMILIES: dict[str, tuple[str, ...]] = {
     "t4": ("g4dn",),

@@ -3,35 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from policies.clouds import decided
-from policies.relations import Fault, Relations, Stack
+from policies.clouds import MOST_OF_A_BUDGET, budget_told
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
-from policies.spoiling import changed, without
-from policies.values import value
-
-_CLUSTER = "aws:eks/cluster:Cluster"
-_BUDGET = "aws:budgets/budget:Budget"
-_MOST = 100
 
 
-def _is_heard(one: dict[str, Any]) -> bool:
-    told = one.get("subscriberEmailAddresses") or one.get("subscriberSnsTopicArns")
-    return bool(told) and one.get("threshold", _MOST + 1) <= _MOST
-
-
-def _check(stack: Stack) -> Iterator[Fault]:
-    budgets = stack.of_type(_BUDGET)
-    if not budgets:
-        yield Fault("nobody is told what the lab spends")
-    for budget in budgets:
-        found = decided(budget.properties, "notifications") or []
-        heard = {one.get("notificationType") for one in found if _is_heard(one)}
-        if "ACTUAL" not in heard:
-            yield Fault("nobody is told before it is spent (notifications, ACTUAL)", budget)
-        if "FORECASTED" not in heard:
-            yield Fault("nobody is told that it will be (notifications, FORECASTED)", budget)
-        if not value(budget.properties, "limitAmount"):
-            yield Fault("it has no limit", budget)
+def _heard(notifications: Any) -> Iterator[str]:
+    for one in notifications or []:
+        told = one.get("subscriberEmailAddresses") or one.get("subscriberSnsTopicArns")
+        if told and one.get("threshold", MOST_OF_A_BUDGET + 1) <= MOST_OF_A_BUDGET:
+            yield one.get("notificationType", "")
 
 
 _NOBODY = [{"notificationType": kind, "threshold": 80} for kind in ("ACTUAL", "FORECASTED")]
@@ -46,17 +26,14 @@ RULE = Rule(
     reason="Machines with GPUs cost in a weekend what an institution plans for months.",
     severity=Severity.MEDIUM,
     controls=("SATRE-2.3.04", "SATRE-4.4.02", "SATRE-4.4.04"),
-    preview=Relations(
-        about=(_CLUSTER,),
-        reads=(_BUDGET,),
-        check=_check,
-        broken=(
-            without(_BUDGET),
-            changed(_BUDGET, "notifications", []),
-            changed(_BUDGET, "notifications", _NOBODY),
-            changed(_BUDGET, "notifications", _TOO_LATE),
-            changed(_BUDGET, "limitAmount", None),
-        ),
+    preview=budget_told(
+        "aws:eks/cluster:Cluster",
+        "aws:budgets/budget:Budget",
+        limit="limitAmount",
+        actual="ACTUAL",
+        forecast="FORECASTED",
+        heard=_heard,
+        broken=([], _NOBODY, _TOO_LATE),
     ),
     admission=NO_OBJECT,
     live=Refreshed(),

@@ -1,6 +1,6 @@
 """Everything on AWS is in the Union, and in one account."""
 
-from policies.clouds import AWS_REGIONS
+from infra.regions import AWS_REGIONS
 from policies.properties import Must, Properties, must_match
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 

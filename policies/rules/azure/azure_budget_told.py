@@ -3,35 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from policies.clouds import decided
-from policies.relations import Fault, Relations, Stack
+from policies.clouds import MOST_OF_A_BUDGET, budget_told
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
-from policies.spoiling import changed, without
-from policies.values import value
-
-_CLUSTER = "azure-native:containerservice:ManagedCluster"
-_BUDGET = "azure-native:consumption:Budget"
-_MOST = 100
 
 
-def _is_heard(one: dict[str, Any]) -> bool:
-    told = one.get("contactEmails") or one.get("contactGroups")
-    return one.get("enabled") is True and bool(told) and one.get("threshold", _MOST + 1) <= _MOST
-
-
-def _check(stack: Stack) -> Iterator[Fault]:
-    budgets = stack.of_type(_BUDGET)
-    if not budgets:
-        yield Fault("nobody is told what the lab spends")
-    for budget in budgets:
-        found = decided(budget.properties, "notifications") or {}
-        heard = {one.get("thresholdType", "Actual") for one in found.values() if _is_heard(one)}
-        if "Actual" not in heard:
-            yield Fault("nobody is told before it is spent (notifications, Actual)", budget)
-        if "Forecasted" not in heard:
-            yield Fault("nobody is told that it will be (notifications, Forecasted)", budget)
-        if not value(budget.properties, "amount"):
-            yield Fault("it has no limit", budget)
+def _heard(notifications: Any) -> Iterator[str]:
+    for one in (notifications or {}).values():
+        told = one.get("enabled") is True and (one.get("contactEmails") or one.get("contactGroups"))
+        if told and one.get("threshold", MOST_OF_A_BUDGET + 1) <= MOST_OF_A_BUDGET:
+            yield one.get("thresholdType", "Actual")
 
 
 def _told(**changes: Any) -> dict[str, Any]:
@@ -45,18 +25,14 @@ RULE = Rule(
     reason="Machines with GPUs cost in a weekend what an institution plans for months.",
     severity=Severity.MEDIUM,
     controls=("SATRE-2.3.04", "SATRE-4.4.02", "SATRE-4.4.04"),
-    preview=Relations(
-        about=(_CLUSTER,),
-        reads=(_BUDGET,),
-        check=_check,
-        broken=(
-            without(_BUDGET),
-            changed(_BUDGET, "notifications", {}),
-            changed(_BUDGET, "notifications", _told(contactEmails=[])),
-            changed(_BUDGET, "notifications", _told(enabled=False)),
-            changed(_BUDGET, "notifications", _told(threshold=200)),
-            changed(_BUDGET, "amount", None),
-        ),
+    preview=budget_told(
+        "azure-native:containerservice:ManagedCluster",
+        "azure-native:consumption:Budget",
+        limit="amount",
+        actual="Actual",
+        forecast="Forecasted",
+        heard=_heard,
+        broken=({}, _told(contactEmails=[]), _told(enabled=False), _told(threshold=200)),
     ),
     admission=NO_OBJECT,
     live=Refreshed(),

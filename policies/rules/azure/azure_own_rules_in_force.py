@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from policies.clouds import AZURE_REGIONS, decided
+from infra.regions import AZURE_REGIONS
+from policies.clouds import decided
 from policies.relations import Fault, Relations, Stack
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 from policies.spoiling import changed, without

@@ -1,6 +1,6 @@
 """Everything on Azure is in the Union."""
 
-from policies.clouds import AZURE_REGIONS
+from infra.regions import AZURE_REGIONS
 from policies.properties import Must, Properties, must_match
 from policies.rule import NO_OBJECT, Refreshed, Rule, Severity
 
