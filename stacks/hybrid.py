@@ -59,6 +59,7 @@ def compose(lab: HybridLab) -> None:
         cluster=hosts.cluster,
         secret_store=hosts.secret_store,
         vault_engines=hosts.vault_baseline,
+        database=hosts.database,
         drawings=drawings[primary.name],
         kubernetes_version=version,
         settings=policies.settings(home),

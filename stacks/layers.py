@@ -10,10 +10,11 @@ import pulumi
 from infra.cluster import kubernetes
 from infra.cluster.baseline import ClusterBaseline
 from infra.cluster.objects import SystemRoute
-from infra.contracts import Cluster, SecretStore
+from infra.contracts import Cluster, DatabaseServer, SecretStore
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.component import SandboxNamespace
 from infra.sandbox.service import extensions
+from infra.secrets.database import DatabaseLogins
 from infra.secrets.store import ClusterLogin, VaultBaseline
 from policies.admission import Settings
 from policies.rule import Level
@@ -30,6 +31,7 @@ def compose(
     settings: Settings,
     levels: Mapping[str, Level],
     system_routes: Sequence[SystemRoute] | None = None,
+    database: DatabaseServer | None = None,
     part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
@@ -41,6 +43,9 @@ def compose(
     """
     name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
     login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
+    if database is not None:
+        # The users of a lab's database are service accounts of this cluster.
+        DatabaseLogins(name, secret_store=secret_store, server=database, login=login.login)
     access = kubernetes.access(cluster, prefix)
     baseline = ClusterBaseline(
         name,

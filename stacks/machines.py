@@ -37,6 +37,7 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
         cluster=cluster,
         secret_store=secret_store,
         vault_engines=hosts.vault_baseline,
+        database=hosts.database,
         drawings=drawings,
         kubernetes_version=version,
         settings=policies.settings(lab),
@@ -52,6 +53,11 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
         for machine in lab.machines
     ]
     pulumi.export("machines", machines)
-    pulumi.export("endpoints", {"kubernetes": cluster.endpoint, "vault": secret_store.address})
+    endpoints = {"kubernetes": cluster.endpoint, "vault": secret_store.address}
+    if hosts.database is not None:
+        endpoints["database"] = pulumi.Output.concat(
+            "postgresql://", hosts.database.address, f":{hosts.database.port}"
+        )
+    pulumi.export("endpoints", endpoints)
     pulumi.export("kubeconfig", cluster.kubeconfig)
     pulumi.export("sandboxes", sandboxes)

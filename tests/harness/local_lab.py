@@ -28,6 +28,7 @@ _ARTIFACTS = (
     "etcdctl",
     "etcdutl",
     "helm",
+    "image-ai-lab",
     "image-cilium",
     "image-control-plane",
     "image-node",
@@ -72,7 +73,15 @@ def _playbook(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return {"facts": facts.get(name, {}), "notApplied": {}, "digest": "0" * 64}
 
 
-COMPUTED = {"ailab:hosts:Machine": _machine, "ailab:ansible:Playbook": _playbook}
+def _authority(_name: str, _inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"certificate": AUTHORITY}
+
+
+COMPUTED = {
+    "ailab:hosts:Machine": _machine,
+    "ailab:ansible:Playbook": _playbook,
+    "ailab:vault:PkiAuthority": _authority,
+}
 
 
 def deploy_local(
