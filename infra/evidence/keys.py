@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -120,7 +120,7 @@ def is_fingerprint(text: str) -> bool:
 def _from_pem(block: bytes, label: str) -> PublicKey:
     try:
         loaded = load_pem_public_key(block)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(label, "has PEM that is no public key") from error
     if not isinstance(loaded, Ed25519PublicKey):
         raise _unusable(label, "has a key that is not Ed25519")

@@ -68,6 +68,13 @@ def other_kind() -> bytes:
     )
 
 
+def unknown_kind() -> bytes:
+    """A key of an algorithm that nobody has: the last digit of its identifier is another one."""
+    der = KEY.der.replace(bytes.fromhex("06032b6570"), bytes.fromhex("06032b6501"))
+    text = base64.b64encode(der).decode()
+    return f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode()
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -76,6 +83,7 @@ def other_kind() -> bytes:
         (b"not base64!", "neither"),
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no public key"),
         (other_kind(), "not Ed25519"),
+        (unknown_kind(), "no public key"),
         (KEY.pem + b"trailing", "something else"),
         (b"A" * (LARGEST_FILE + 1), "too large"),
     ],
@@ -106,3 +114,14 @@ def test_no_fingerprint(text: str) -> None:
 def test_labels_do_not_matter_for_trust() -> None:
     assert PublicKey(KEY.raw, "a").fingerprint == PublicKey(KEY.raw, "b").fingerprint
     assert isinstance(SIGNER.versions[0], ed25519.Ed25519PrivateKey)
+
+
+def test_no_changed_file_makes_reading_fail_in_another_way() -> None:
+    for position in range(len(KEY.pem)):
+        for bit in range(8):
+            content = bytearray(KEY.pem)
+            content[position] ^= 1 << bit
+            try:
+                read(bytes(content))
+            except EvidenceKeyInvalid:
+                continue
