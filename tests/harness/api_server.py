@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _LOOPBACK = "127.0.0.1"
 #: Seconds for one answer: the machine may be busy with other tests.
 _PATIENCE = 60
+_CONTROLLERS = (
+    "namespace-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "job-controller",
+    "serviceaccount-controller",
+    "garbage-collector-controller",
+)
 
 
 def free_port() -> int:
@@ -180,8 +188,13 @@ def _kubeconfig(path: Path, server: str, authority: Authority, user: tuple[Path,
 
 
 @contextmanager
-def running(folder: Path, *, kubernetes: Path, etcd: Path) -> Iterator[ApiServer]:
-    """Starts everything below `folder`; ends every process of it."""
+def running(
+    folder: Path, *, kubernetes: Path, etcd: Path, controllers: Sequence[str] = ()
+) -> Iterator[ApiServer]:
+    """Starts everything below `folder`; ends every process of it.
+
+    `controllers` run besides those that every test has.
+    """
     authority = Authority(folder)
     admin = authority.issue("admin", group="system:masters")
     server_pair = authority.issue("server")
@@ -238,8 +251,7 @@ def running(folder: Path, *, kubernetes: Path, etcd: Path) -> Iterator[ApiServer
             "kube-controller-manager",
             folder / "kube-controller-manager",
             f"--kubeconfig={kubeconfig}",
-            "--controllers=namespace-controller,deployment-controller,replicaset-controller,"
-            "job-controller,serviceaccount-controller,garbage-collector-controller",
+            f"--controllers={','.join((*_CONTROLLERS, *controllers))}",
             "--leader-elect=false",
             "--secure-port=0",
             f"--service-account-private-key-file={accounts}",
