@@ -85,7 +85,7 @@ def opened(lines: list[str], port: int) -> list[str]:
 @pytest.mark.parametrize("database", ["vault", None])
 def test_nodes_reach_the_database_and_nobody_else(tmp_path: Path, database: str | None) -> None:
     rules = rendered(tmp_path, database=database)
-    expected = {name: [] for name in MACHINES} | (
+    expected: dict[str, list[str]] = {name: [] for name in MACHINES} | (
         {"vault": ["ip saddr { 10.71.0.10, 10.71.0.11 }"]} if database else {}
     )
     assert {name: opened(lines, 5432) for name, lines in rules.items()} == expected

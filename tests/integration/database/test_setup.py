@@ -26,6 +26,7 @@ from tests.harness.postgresql import LabDatabase, server
 from tests.integration.database.conftest import WRITER, Ground
 from tests.live.support import database as checks
 from tests.live.support import postgresql as wire
+from tests.live.support import tls
 from tests.unit.ansible.test_backup import make_recipient
 
 USERS = {user.name for content in CONTENT for user in content.users}
@@ -73,6 +74,22 @@ def test_it_listens_on_one_address(database: LabDatabase) -> None:
 
 
 # The live checks: right with this server, red with a worse one.
+
+
+def test_old_protocols_are_found(database: LabDatabase) -> None:
+    address = ("127.0.0.1", database.port)
+    assert tls.faults(tls.survey(address, tls.POSTGRESQL)) == []
+    before = (database.configuration / "postgresql.conf").read_text()
+    weak = "ssl_min_protocol_version = 'TLSv1'\nssl_ciphers = 'ALL:@SECLEVEL=0'\n"
+    database.write("postgresql.conf", before + weak)
+    database.reload()
+    try:
+        found = tls.faults(tls.survey(address, tls.POSTGRESQL))
+        assert any(fault.startswith("TLSv1:") for fault in found), found
+        assert any(fault.startswith("ciphers without") for fault in found), found
+    finally:
+        database.write("postgresql.conf", before)
+        database.reload()
 
 
 def ask(database: LabDatabase, statements: str, name: str = "evidence") -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.live.support import certificates
+from tests.live.support import certificates, database
 from tests.live.support.cases import NODE_ROLES, machines
 from tests.live.support.facts import Facts
 from tests.live.support.lab import Lab
@@ -50,8 +50,9 @@ def test_keys_are_private(machine: str, facts: dict[str, Facts]) -> None:
         host,
         "sh",
         "-c",
+        # Settings of SSH and PostgreSQL end in .conf as well; there is nothing secret in them.
         f"find {' '.join(folders)} -type f \\( {names} \\) ! -path '/etc/ssh/*.conf' "
-        "-printf '%m %u %p\\n'",
+        "! -path '/etc/ai-lab/database/*.conf' -printf '%m %u %p\\n'",
     ).splitlines()
     assert found, f"the control failed: no key was found on {machine}, so nothing is proven."
     loose = [line for line in found if line.split()[0] not in ("600", "400")]
@@ -118,12 +119,22 @@ def test_static_pods_are_ours_alone(machine: str, facts: dict[str, Facts]) -> No
     assert not loose, f"static pods on {machine} can be read or written by others: {loose}"
 
 
+@pytest.mark.check(id="hosts.files.cni", area="hosts")
+@pytest.mark.parametrize("machine", machines(*NODE_ROLES))
+def test_the_network_of_pods_is_set_up_by_root_alone(machine: str, facts: dict[str, Facts]) -> None:
+    words = ("find", "/etc/cni/net.d", "-type", "f", "-printf", "%f %m %u:%g\\n")
+    found = output(facts[machine].host, *words).splitlines()
+    assert found, f"the control failed: {machine} has no CNI configuration."
+    loose = [line for line in found if line.split()[1:] != ["600", "root:root"]]
+    assert not loose, f"CNI's files on {machine} can be read or changed by others: {loose}"
+
+
 @pytest.mark.check(id="hosts.files.kubelet", area="hosts")
 @pytest.mark.parametrize("machine", machines(*NODE_ROLES))
 def test_the_kubelet_configuration_is_roots(machine: str, facts: dict[str, Facts]) -> None:
     file = facts[machine].host.file("/var/lib/kubelet/config.yaml")
     assert file.user == "root", f"{file.path} on {machine} belongs to {file.user}"
-    assert not file.mode & 0o022, f"{file.path} on {machine} can be changed by others"
+    assert file.mode == 0o600, f"{file.path} on {machine} can be read or changed by others"
 
 
 @pytest.mark.check(id="hosts.pki", area="hosts")
@@ -132,7 +143,10 @@ def test_the_service_certificates(machine: str, facts: dict[str, Facts], lab: La
     host = facts[machine].host
     spec = next(m for m in lab.config.machines if m.name == machine)
     authority = x509.load_pem_x509_certificate(lab.home.ca_certificate.read_bytes())
-    for file in map(Path, SERVICE_CERTIFICATES[spec.role]):
+    files = SERVICE_CERTIFICATES[spec.role]
+    if spec == lab.config.database_machine:
+        files = (*files, f"{database.CONFIGURATION}/tls/server.crt")
+    for file in map(Path, files):
         there = host.file(str(file.with_name("ca.crt"))).content
         assert x509.load_pem_x509_certificate(there) == authority, (
             f"{file.parent} on {machine} trusts another CA than this lab's. "

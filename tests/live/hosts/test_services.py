@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.live.support import node_probe
+from tests.live.support import database, node_probe
 from tests.live.support.cases import NODE_ROLES, machines
 from tests.live.support.facts import Facts, Socket
 from tests.live.support.lab import Lab, current
@@ -34,10 +34,11 @@ REACHABLE = {
 #: Cilium on every node: health, Hubble peers, and metrics, which the firewall opens to pods only.
 CILIUM = {("cilium-agent", port) for port in (4240, 4244, 9965)}
 
+_DATABASE = current().config.database_machine
 _CASES = [
     pytest.param(machine.name, unit, id=f"{unit}.{machine.name}")
     for machine in current().config.machines
-    for unit in UNITS[machine.role]
+    for unit in (*UNITS[machine.role], *((database.UNIT,) if machine == _DATABASE else ()))
 ]
 _ROLES = {machine.name: machine.role for machine in current().config.machines}
 
@@ -68,6 +69,8 @@ def test_no_unit_has_failed(machine: str, facts: dict[str, Facts]) -> None:
 def test_only_what_is_known_can_be_reached(machine: str, facts: dict[str, Facts]) -> None:
     role = _ROLES[machine]
     allowed = REACHABLE[role] | (CILIUM if role in NODE_ROLES else set())
+    if _DATABASE is not None and machine == _DATABASE.name:
+        allowed = allowed | {("postgres", database.PORT)}
     found = [s for s in facts[machine].sockets if not s.is_local and not _allowed(s, allowed)]
     assert not found, (
         f"reachable on {machine} and not on the list: {', '.join(map(str, found))}. Stop it, bind "
@@ -125,8 +128,12 @@ def test_data_lies_on_an_encrypted_disk(machine: str, facts: dict[str, Facts]) -
     if "crypt" not in host.run("dmsetup targets").stdout:
         pytest.skip(f"the kernel under {machine} has no dm-crypt (dmsetup targets)")
     data = "/var/lib/vault" if _ROLES[machine] == "vault" else "/var/lib/containerd"
-    chain = host.run(f'lsblk -nso TYPE "$(findmnt -no SOURCE -T {data})"').stdout.split()
-    assert "crypt" in chain, f"{data} on {machine} is not encrypted (lsblk: {chain})."
+    folders = [data]
+    if _DATABASE is not None and machine == _DATABASE.name:
+        folders.append(database.DATA)
+    for folder in folders:
+        chain = host.run(f'lsblk -nso TYPE "$(findmnt -no SOURCE -T {folder})"').stdout.split()
+        assert "crypt" in chain, f"{folder} on {machine} is not encrypted (lsblk: {chain})."
 
 
 @pytest.mark.check(id="hosts.wireguard", area="hosts")

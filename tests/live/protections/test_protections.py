@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.live.support import machines, takeaway
-from tests.live.support.lab import Lab
+from tests.live.support import machines, takeaway, takeaway_database
+from tests.live.support.lab import Lab, current
 from tests.live.support.takeaway import World
 from tests.live.support.verification import verify
 
@@ -149,6 +149,21 @@ PROTECTIONS = [
         takeaway.key_readable, only=("hosts.files*", "hosts.ssh*"), named=("hosts.files.keys*",)
     ),
 ]
+#: Where a machine carries a database.
+if current().config.database_machine is not None:
+    PROTECTIONS += [
+        Protection(
+            takeaway_database.database_trusts,
+            only=("database",),
+            named=("database.rules", "database.clients.certificate"),
+            also=("database.clients.name*",),
+        ),
+        Protection(
+            takeaway_database.evidence_rewritable,
+            only=("database",),
+            named=("database.append-only*",),
+        ),
+    ]
 
 
 @pytest.fixture(scope="module")

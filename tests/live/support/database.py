@@ -12,6 +12,7 @@ UNIT = "ai-lab-database"
 PORT = 5432
 SOCKET = "/run/ai-lab-database"
 DATA = "/var/lib/postgresql/ai-lab"
+CONFIGURATION = "/etc/ai-lab/database"
 
 #: Rules of authentication as the server has read them.
 RULES = (

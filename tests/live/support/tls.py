@@ -1,7 +1,7 @@
 """What a TLS server really accepts: each protocol and each weak cipher is tried by a handshake.
 
 Standard library only: the file is also run on the machines, for servers that listen on the
-loopback address there (`python3 tls.py HOST PORT`, answers as JSON).
+loopback address there (`python3 tls.py HOST PORT [postgresql]`, answers as JSON).
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ _EVERYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 _REFUSALS = {40: "handshake_failure", 70: "protocol_version", 71: "insufficient_security"}
 #: Types of TLS records (RFC 8446, 5.1).
 _ALERT, _HANDSHAKE = 21, 22
+
+#: What is said before TLS begins, and the answer that lets it: PostgreSQL's SSLRequest.
+POSTGRESQL = (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S")
 
 OLD_VERSIONS = ("TLSv1", "TLSv1_1")
 MODERN_VERSIONS = ("TLSv1_2", "TLSv1_3")
@@ -55,6 +58,7 @@ def attempt(
     *,
     version: str,
     ciphers: Sequence[str] = (),
+    before: tuple[bytes, bytes] = (b"", b""),
     timeout: float = 5,
 ) -> str:
     """One hello with exactly this version: `accepted CIPHER`, `refused ...`, or what went wrong.
@@ -77,6 +81,9 @@ def attempt(
         hello = outgoing.read()
     try:
         with socket.create_connection(address, timeout=timeout) as connection:
+            connection.sendall(before[0])
+            if _read(connection, len(before[1])) != before[1]:
+                return "unreachable: it speaks no TLS"
             connection.sendall(hello)
             kind, payload = _first_record(connection)
     except OSError as error:
@@ -111,12 +118,13 @@ def _cipher(code: bytes) -> str:
     return next(names, code.hex())
 
 
-def survey(address: tuple[str, int]) -> dict[str, str]:
+def survey(address: tuple[str, int], before: tuple[bytes, bytes] = (b"", b"")) -> dict[str, str]:
     """Answers to all attempts, by protocol version; `weak` stands for the weak ciphers."""
     answers = {
-        version: attempt(address, version=version) for version in (*OLD_VERSIONS, *MODERN_VERSIONS)
+        version: attempt(address, version=version, before=before)
+        for version in (*OLD_VERSIONS, *MODERN_VERSIONS)
     }
-    answers["weak"] = attempt(address, version="TLSv1_2", ciphers=weak_ciphers())
+    answers["weak"] = attempt(address, version="TLSv1_2", ciphers=weak_ciphers(), before=before)
     return answers
 
 
@@ -136,4 +144,5 @@ def faults(answers: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(survey((sys.argv[1], int(sys.argv[2])))))
+    opening = {"before": POSTGRESQL} if sys.argv[3:] == ["postgresql"] else {}
+    print(json.dumps(survey((sys.argv[1], int(sys.argv[2])), **opening)))
