@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from infra import toolchain, verify
+from infra.auditor import observation
+from infra.auditor.told import Told
 from infra.cluster import policies
 from infra.config import LocalLab
 from infra.engine import Operation, Stack, exclusive, recovery
@@ -15,23 +18,10 @@ from infra.errors import LabNotUp
 from infra.kubernetes import kubeconfig
 from infra.kubernetes.client import Api
 from policies import cluster, relations
-from policies.admission import Admission
-from policies.audit import Audited, Check, Observed, audit
-from policies.kinds import NAMESPACE, Kind
+from policies.audit import Audited, Check, audit
 from policies.registry import all_rules
-from policies.rule import ByAdmission, Rule, Verified
+from policies.rule import Rule, Verified
 from policies.values import plain
-
-_POLICIES = "/apis/admissionregistration.k8s.io/v1"
-#: Where an API server lists what enforces rules, by kind.
-_ENFORCING = {
-    "ValidatingAdmissionPolicy": f"{_POLICIES}/validatingadmissionpolicies",
-    "ValidatingAdmissionPolicyBinding": f"{_POLICIES}/validatingadmissionpolicybindings",
-    "MutatingAdmissionPolicy": f"{_POLICIES}/mutatingadmissionpolicies",
-    "MutatingAdmissionPolicyBinding": f"{_POLICIES}/mutatingadmissionpolicybindings",
-}
-#: Objects that one answer lists.
-_PAGE = 500
 
 
 class Show(Protocol):
@@ -74,23 +64,15 @@ def of_stack(stack: str, show: Show, *, checks: bool = True) -> list[Audited]:
         refreshed = relations.Stack([_resource(one) for one in now])
     show.step("Reading what is in the cluster")
     api = Api(kubeconfig.load(str(target.home.kubeconfig)), patience=20)
-    version, settings = toolchain.version("kubernetes"), policies.settings(target.lab)
+    told = Told(
+        toolchain.version("kubernetes"), policies.settings(target.lab), policies.levels(target.lab)
+    )
+    in_cluster = observation.observe(api, rules, told)
     found: list[Check] | None = None
     if checks and isinstance(target.lab, LocalLab):
         show.step("Checking the machines")
         found = list(_checks(stack, rules))
-    observed = Observed(
-        declared=declared,
-        refreshed=refreshed,
-        wanted=_by_name(cluster.objects(settings, version, policies.levels(target.lab))),
-        installed=_by_name(
-            {**one, "kind": kind} for kind, path in _ENFORCING.items() for one in _listed(api, path)
-        ),
-        objects={(kind.api_version, kind.name): list(_of(api, kind)) for kind in _kinds(rules)},
-        namespaces={one["metadata"]["name"]: one for one in _of(api, NAMESPACE)},
-        checks=found,
-        settings=settings,
-    )
+    observed = replace(in_cluster, declared=declared, refreshed=refreshed, checks=found)
     return audit(rules, observed, object_name=cluster.name_of)
 
 
@@ -105,40 +87,6 @@ def _resource(entry: Mapping[str, Any]) -> relations.Resource:
         protect=entry.get("protect", False),
         property_dependencies={key: list(urns or ()) for key, urns in dependencies.items()},
     )
-
-
-def _by_name(manifests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    return {(one["kind"], one["metadata"]["name"]): one for one in manifests}
-
-
-def _kinds(rules: Iterable[Rule]) -> set[Kind]:
-    """Kinds of the objects that rules look at in a running cluster."""
-    return {
-        kind
-        for rule in rules
-        if isinstance(rule.live, ByAdmission) and isinstance(rule.admission, Admission)
-        for kind in rule.admission.kinds
-    }
-
-
-def _of(api: Api, kind: Kind) -> Iterator[dict[str, Any]]:
-    """Every object of a kind; lists do not say it of their items."""
-    for one in _listed(api, kind.path):
-        yield {"apiVersion": kind.api_version, "kind": kind.name, **one}
-
-
-def _listed(api: Api, path: str) -> Iterator[dict[str, Any]]:
-    following = ""
-    while True:
-        answer = api.request("GET", path, params={"limit": str(_PAGE), "continue": following})
-        if answer.status == 404:  # a cluster without this kind has no objects of it
-            return
-        if not answer.ok:
-            raise answer.refused(path)
-        yield from answer.body["items"]
-        following = answer.body["metadata"].get("continue", "")
-        if not following:
-            return
 
 
 def _checks(stack: str, rules: Iterable[Rule]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 
 import pulumi
@@ -9,7 +10,8 @@ import pulumi
 from infra import toolchain
 from infra.clouds.aws.ground import AwsGround
 from infra.clouds.aws.vault import ARTIFACTS
-from infra.cluster import policies
+from infra.cluster import auditor, images, policies
+from infra.cluster.auditor_objects import ApiServer
 from infra.cluster.manifests import DNS_PODS
 from infra.cluster.objects import SystemRoute
 from infra.config import AwsLab, AwsSite
@@ -17,6 +19,7 @@ from infra.hosts.plan import VAULT_PORT, Delivery
 from infra.sandbox import blueprint
 from infra.sandbox.blueprint import LabFacts
 from infra.sandbox.network import NetworkFacts
+from infra.toolchain import Artifact
 from stacks import layers
 
 _STORAGE_PODS = {"app": "ebs-csi-controller"}
@@ -36,10 +39,11 @@ def compose(lab: AwsLab) -> None:
     drawings = [blueprint.draw(spec, facts) for spec in lab.sandboxes]
 
     ground = AwsGround(lab.name, lab)
+    artifacts = toolchain.artifacts(planned=pulumi.runtime.is_dry_run())
     vault = ground.vault(
         lab.vault,
         delivery=Delivery(
-            artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
+            artifacts=artifacts,
             kubernetes_version=lab.eks.version,
             folder=ARTIFACTS,
             on_machine=False,
@@ -52,9 +56,9 @@ def compose(lab: AwsLab) -> None:
         secret_store=secret_store,
         vault_engines=vault.hosts.vault_baseline,
         drawings=drawings,
-        kubernetes_version=lab.eks.version,
-        settings=policies.settings(lab),
-        levels=policies.levels(lab),
+        service=lab,
+        told=policies.told(lab, lab.eks.version),
+        auditor_ground=auditor_ground(lab, artifacts, ground.registry.address),
         system_routes=system_routes(lab),
     )
     pulumi.export("endpoints", {"kubernetes": cluster.endpoint, "vault": secret_store.address})
@@ -81,12 +85,27 @@ def facts_of(lab: str, site: AwsSite) -> LabFacts:
     )
 
 
-def system_routes(site: AwsSite) -> list[SystemRoute]:
-    """The API server is behind interfaces in the nodes' subnets, and has the first service's
-    address; which of the two a policy sees depends on the network plugin's version.
+def auditor_ground(
+    site: AwsSite, artifacts: Mapping[str, Artifact], registry: str | None
+) -> auditor.Ground:
+    """What the auditor of a cluster on AWS runs from, and where it finds the API server."""
+    return auditor.Ground(
+        images.ai_lab(artifacts, registry),
+        api_server=ApiServer(_api_server(site), 443),
+        image_is_there=False,
+    )
+
+
+def _api_server(site: AwsSite) -> tuple[IPv4Network, ...]:
+    """It is behind interfaces in the nodes' subnets, and has the first service's address; which of
+    the two a policy sees depends on the network plugin's version.
     """
-    network = site.network
-    api = (*network.subnets("nodes"), IPv4Network(network.api_service))
+    return (*site.network.subnets("nodes"), IPv4Network(site.network.api_service))
+
+
+def system_routes(site: AwsSite) -> list[SystemRoute]:
+    """What pods of kube-system reach: the API server, AWS, and their identity."""
+    network, api = site.network, _api_server(site)
     return [
         SystemRoute(
             "allow-dns-to-api-server",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pulumi
@@ -9,7 +10,8 @@ import pulumi
 from infra import paths, toolchain
 from infra.clouds.azure.ground import AzureArgs, AzureGround
 from infra.clouds.azure.secret_store import AzureVault, AzureVaultArgs
-from infra.cluster import policies
+from infra.cluster import auditor, images, policies
+from infra.cluster.auditor_objects import ApiServer
 from infra.cluster.manifests import DNS_PODS
 from infra.cluster.objects import SystemRoute
 from infra.config import AzureLab
@@ -18,6 +20,7 @@ from infra.hosts.plan import VAULT_PORT, Delivery
 from infra.sandbox import blueprint
 from infra.sandbox.blueprint import LabFacts
 from infra.sandbox.network import NetworkFacts
+from infra.toolchain import Artifact
 from stacks import layers
 
 _METRICS_PODS = {"k8s-app": "metrics-server"}
@@ -41,6 +44,7 @@ def compose(lab: AzureLab) -> None:
     drawings = [blueprint.draw(spec, facts) for spec in lab.sandboxes]
 
     ground = AzureGround(AzureArgs(lab.name, lab))
+    artifacts = toolchain.artifacts(planned=pulumi.runtime.is_dry_run())
     vault = AzureVault(
         ground,
         AzureVaultArgs(
@@ -48,7 +52,7 @@ def compose(lab: AzureLab) -> None:
             site=lab,
             spec=lab.vault,
             delivery=Delivery(
-                artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
+                artifacts=artifacts,
                 kubernetes_version=version,
                 folder=_FOLDER,
                 on_machine=False,
@@ -62,9 +66,9 @@ def compose(lab: AzureLab) -> None:
         secret_store=vault.secret_store,
         vault_engines=vault.vault_baseline,
         drawings=drawings,
-        kubernetes_version=version,
-        settings=policies.of_registry(ground.registry.address),
-        levels=policies.levels(lab),
+        service=lab,
+        told=policies.told(lab, version, policies.of_registry(ground.registry.address)),
+        auditor_ground=auditor_ground(lab, artifacts, ground.registry.address),
         system_routes=system_routes(lab),
     )
     pulumi.export(
@@ -93,6 +97,17 @@ def facts_of(lab: str, site: AzureSite) -> LabFacts:
             vault=(network.vault,),
             vault_port=VAULT_PORT,
         ),
+    )
+
+
+def auditor_ground(
+    site: AzureSite, artifacts: Mapping[str, Artifact], registry: str | None
+) -> auditor.Ground:
+    """What the auditor of a cluster on Azure runs from, and where it finds the API server."""
+    return auditor.Ground(
+        images.ai_lab(artifacts, registry),
+        api_server=ApiServer((site.network.api_server,), 443),
+        image_is_there=False,
     )
 
 

@@ -18,7 +18,7 @@ from infra.clouds.aws import vpn as aws_vpn
 from infra.clouds.aws.ground import AwsGround
 from infra.clouds.azure import vpn as azure_vpn
 from infra.clouds.azure.ground import AzureArgs, AzureGround
-from infra.cluster import policies
+from infra.cluster import auditor, policies
 from infra.cluster.objects import SystemRoute
 from infra.config import AwsSite, AzureSite, HybridLab, Member, OnPremLab, OnPremSite
 from infra.contracts import Cluster, Machine
@@ -30,7 +30,7 @@ from infra.sandbox import blueprint
 from infra.sandbox.blueprint import Blueprint, LabFacts
 from infra.sandbox.identity import VaultMounts
 from policies.admission import Settings
-from stacks import aws, azure, layers
+from stacks import aws, azure, layers, machines
 
 _LOGIN = "Sandboxes log in to the lab's Vault."
 
@@ -61,9 +61,8 @@ def compose(lab: HybridLab) -> None:
         vault_engines=hosts.vault_baseline,
         database=hosts.database,
         drawings=drawings[primary.name],
-        kubernetes_version=version,
-        settings=policies.settings(home),
-        levels=policies.levels(lab),
+        told=policies.told(lab, version, policies.settings(home)),
+        auditor_ground=machines.auditor_ground(home, delivery.artifacts),
     )
     context = _Context(lab, home, delivery)
     parts = {member.name: context.part(member) for member in lab.clouds}
@@ -78,9 +77,8 @@ def compose(lab: HybridLab) -> None:
             ),
             vault_engines=hosts.vault_baseline,
             drawings=drawings[member.name],
-            kubernetes_version=part.kubernetes_version,
-            settings=part.settings,
-            levels=policies.levels(lab),
+            told=policies.told(lab, part.kubernetes_version, part.settings),
+            auditor_ground=part.auditor,
             system_routes=part.system_routes,
         )
     gateways = [Gateway(part.gateway) for part in parts.values()]
@@ -133,6 +131,7 @@ class _Part:
     gateway: GatewayArgs
     kubernetes_version: str
     settings: Settings
+    auditor: auditor.Ground
     system_routes: Sequence[SystemRoute]
 
 
@@ -184,6 +183,7 @@ class _Context:
             vpn.args,
             site.eks.version,
             policies.of_registry(ground.registry.address),
+            aws.auditor_ground(site, self.delivery.artifacts, ground.registry.address),
             aws.system_routes(site),
         )
 
@@ -218,6 +218,7 @@ class _Context:
             vpn.args,
             site.cluster.kubernetes_version,
             policies.of_registry(ground.registry.address),
+            azure.auditor_ground(site, self.delivery.artifacts, ground.registry.address),
             azure.system_routes(site),
         )
 

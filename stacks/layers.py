@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 
-from infra.cluster import kubernetes
+from infra.auditor.told import Told
+from infra.cluster import auditor, kubernetes
+from infra.cluster.auditor import PolicyAuditor
 from infra.cluster.baseline import ClusterBaseline
 from infra.cluster.objects import SystemRoute
 from infra.contracts import Cluster, DatabaseServer, SecretStore
@@ -16,8 +18,6 @@ from infra.sandbox.component import SandboxNamespace
 from infra.sandbox.service import extensions
 from infra.secrets.database import DatabaseLogins
 from infra.secrets.store import ClusterLogin, VaultBaseline
-from policies.admission import Settings
-from policies.rule import Level
 
 
 def compose(
@@ -27,9 +27,8 @@ def compose(
     secret_store: SecretStore,
     vault_engines: VaultBaseline,
     drawings: Sequence[Blueprint],
-    kubernetes_version: str,
-    settings: Settings,
-    levels: Mapping[str, Level],
+    told: Told,
+    auditor_ground: auditor.Ground,
     system_routes: Sequence[SystemRoute] | None = None,
     database: DatabaseServer | None = None,
     part: str = "",
@@ -37,9 +36,9 @@ def compose(
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
 
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
-    not be must not leave a half-made lab. `settings` and `levels` are of the cluster's policies
-    (infra.cluster.policies). `system_routes`: see `objects.baseline`. `part` names a
-    further ground of a hybrid lab, so that its resources have names of their own.
+    not be must not leave a half-made lab. `told` is what the cluster's policies and their auditor
+    know of the lab (infra.cluster.policies). `system_routes`: see `objects.baseline`. `part` names
+    a further ground of a hybrid lab, so that its resources have names of their own.
     """
     name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
     login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
@@ -50,12 +49,20 @@ def compose(
     baseline = ClusterBaseline(
         name,
         lab=lab,
-        kubernetes_version=kubernetes_version,
+        kubernetes_version=told.kubernetes_version,
         access=access,
         routes=system_routes,
-        settings=settings,
-        levels=levels,
+        settings=told.settings,
+        levels=told.levels,
         extensions=extensions(),
+    )
+    PolicyAuditor(
+        name,
+        lab=lab,
+        told=told,
+        ground=auditor_ground,
+        access=access,
+        opts=pulumi.ResourceOptions(depends_on=[baseline]),
     )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
-from infra import paths, toolchain
+from infra import paths
 from infra.config import LocalLab
 from infra.hosts.ground import CACHE_ON_MACHINE, LocalGround
 from infra.hosts.plan import Delivery
 from infra.hosts.provision import ProvisionedHosts
+from infra.toolchain import Artifact
 from stacks import machines
 
 
 def compose(lab: LocalLab) -> None:
     """Declares the whole lab; see `machines.compose`."""
 
-    def ground(version: str) -> ProvisionedHosts:
+    def ground(version: str, artifacts: Mapping[str, Artifact]) -> ProvisionedHosts:
         delivery = Delivery(
-            artifacts=toolchain.artifacts(planned=pulumi.runtime.is_dry_run()),
+            artifacts=artifacts,
             kubernetes_version=version,
             folder=CACHE_ON_MACHINE,
             on_machine=True,

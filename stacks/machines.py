@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pulumi
 
 from infra import naming, toolchain
-from infra.cluster import policies
+from infra.cluster import auditor, images, policies
 from infra.config import LocalLab, OnPremLab
 from infra.hosts.provision import ProvisionedHosts
 from infra.sandbox import blueprint
+from infra.toolchain import Artifact
 from stacks import layers
 
+#: Declares the machines for a version of Kubernetes, with what they are brought.
+Grounding = Callable[[str, Mapping[str, Artifact]], ProvisionedHosts]
 
-def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]) -> None:
+
+def compose(lab: LocalLab | OnPremLab, ground: Grounding) -> None:
     """Declares the whole lab and exports what its users need to know.
 
     Args:
         lab: its configuration.
-        ground: declares the machines for this version of Kubernetes.
+        ground: declares the machines.
 
     Raises:
         ToolMissing: the toolchain is not built.
@@ -30,7 +34,8 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
     # Before anything is declared: a sandbox that may not be must not leave a half-made lab.
     drawings = [blueprint.draw(spec, facts) for spec in lab.sandboxes]
 
-    hosts = ground(version)
+    artifacts = toolchain.artifacts(planned=pulumi.runtime.is_dry_run())
+    hosts = ground(version, artifacts)
     cluster, secret_store = hosts.cluster, hosts.secret_store
     sandboxes = layers.compose(
         lab.name,
@@ -39,9 +44,8 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
         vault_engines=hosts.vault_baseline,
         database=hosts.database,
         drawings=drawings,
-        kubernetes_version=version,
-        settings=policies.settings(lab),
-        levels=policies.levels(lab),
+        told=policies.told(lab, version),
+        auditor_ground=auditor_ground(lab, artifacts),
     )
     machines = [
         {
@@ -61,3 +65,9 @@ def compose(lab: LocalLab | OnPremLab, ground: Callable[[str], ProvisionedHosts]
     pulumi.export("endpoints", endpoints)
     pulumi.export("kubeconfig", cluster.kubeconfig)
     pulumi.export("sandboxes", sandboxes)
+
+
+def auditor_ground(lab: LocalLab | OnPremLab, artifacts: Mapping[str, Artifact]) -> auditor.Ground:
+    """What the auditor of a cluster on machines runs from, and for whom its token is."""
+    registry = None if lab.registry is None else lab.registry.address
+    return auditor.Ground(images.ai_lab(artifacts, registry), audience=naming.KUBERNETES_AUDIENCE)

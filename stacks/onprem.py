@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pulumi
+from collections.abc import Mapping
 
-from infra import toolchain
 from infra.config import OnPremLab
 from infra.hosts.given import OnPremGround, delivery_of
 from infra.hosts.provision import ProvisionedHosts
+from infra.toolchain import Artifact
 from stacks import machines
 
 
 def compose(lab: OnPremLab) -> None:
     """Declares the whole lab; see `machines.compose`."""
 
-    def ground(version: str) -> ProvisionedHosts:
-        artifacts = toolchain.artifacts(planned=pulumi.runtime.is_dry_run())
+    def ground(version: str, artifacts: Mapping[str, Artifact]) -> ProvisionedHosts:
         return OnPremGround(lab, delivery=delivery_of(lab, artifacts, version)).hosts
 
     machines.compose(lab, ground)

@@ -17,6 +17,8 @@ PodSecurity = Literal["restricted", "baseline", "privileged"]
 
 #: Label that Kubernetes itself puts on every namespace.
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
+#: Of an API server on machines of the lab.
+API_PORT = 6443
 DNS_NAMESPACE = "kube-system"
 DNS_PODS = {"k8s-app": "kube-dns"}
 DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
@@ -124,3 +126,32 @@ def allow_dns(in_namespace: str, labels: Mapping[str, str]) -> Manifest:
         labels=labels,
         egress=[{"to": [dns], "ports": DNS_PORTS}],
     )
+
+
+def to_api_server(
+    in_namespace: str,
+    name: str,
+    *,
+    intent: str,
+    labels: Mapping[str, str],
+    pods: Mapping[str, str],
+) -> Manifest:
+    """Lets these pods reach an API server of the lab's own, on its machines.
+
+    It is a node to Cilium, and no ipBlock of a NetworkPolicy matches a node.
+    """
+    port = {"port": str(API_PORT), "protocol": "TCP"}
+    return {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {
+            "name": name,
+            "namespace": in_namespace,
+            "labels": dict(labels),
+            "annotations": {naming.ANNOTATION_INTENT: intent},
+        },
+        "spec": {
+            "endpointSelector": {"matchLabels": dict(pods)},
+            "egress": [{"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [port]}]}],
+        },
+    }

@@ -166,28 +166,13 @@ def _system_route(route: SystemRoute, labels: dict[str, str]) -> Manifest:
 
 
 def _dns_to_api_server(labels: dict[str, str]) -> Manifest:
-    """The API server is a node to Cilium, and no ipBlock of a NetworkPolicy matches a node."""
-    return {
-        "apiVersion": "cilium.io/v2",
-        "kind": "CiliumNetworkPolicy",
-        "metadata": {
-            "name": "allow-dns-to-api-server",
-            "namespace": SYSTEM_NAMESPACE,
-            "labels": labels,
-            "annotations": {
-                naming.ANNOTATION_INTENT: "DNS learns from the API server what there is to resolve."
-            },
-        },
-        "spec": {
-            "endpointSelector": {"matchLabels": DNS_PODS},
-            "egress": [
-                {
-                    "toEntities": ["kube-apiserver"],
-                    "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}],
-                }
-            ],
-        },
-    }
+    return manifests.to_api_server(
+        SYSTEM_NAMESPACE,
+        "allow-dns-to-api-server",
+        intent="DNS learns from the API server what there is to resolve.",
+        labels=labels,
+        pods=DNS_PODS,
+    )
 
 
 def _reader(role: str, rules: dict[str, list[str]], labels: dict[str, str]) -> list[Manifest]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from infra.auditor.told import Told
 from infra.config import AwsLab, AwsSite, AzureLab, AzureSite, HybridLab
 from infra.config.lab import Lab
 from infra.errors import RuleUnknown
@@ -45,6 +46,25 @@ def settings_of_stack(lab: Lab) -> Settings:
             if isinstance(member.site, AwsSite | AzureSite)
         ]
     return Settings(registries=tuple(found))
+
+
+def told(lab: Lab, kubernetes_version: str, known: Settings | None = None) -> Told:
+    """All that rules and their audit know of a cluster of a lab.
+
+    Args:
+        lab: its configuration.
+        kubernetes_version: of the cluster.
+        known: other settings, where it is not the primary part's cluster.
+
+    Raises:
+        RuleUnknown: see `levels`.
+    """
+    return Told(
+        kubernetes_version=kubernetes_version,
+        settings=settings(lab) if known is None else known,
+        levels=levels(lab),
+        interval_seconds=60 * lab.audit.minutes,
+    )
 
 
 def of_registry(address: str | None) -> Settings:

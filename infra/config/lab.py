@@ -42,6 +42,13 @@ class PolicyLevel(Model):
     because: str = Field(min_length=10)
 
 
+class AuditSpec(Model):
+    """The audit that runs in the cluster, and shows as metrics whether policies hold."""
+
+    #: Minutes between the starts of two audits
+    minutes: int = Field(default=10, ge=1, le=1440)
+
+
 class Lab(Model):
     """A whole lab: what is the same on every ground."""
 
@@ -51,6 +58,7 @@ class Lab(Model):
     sandboxes: tuple[SandboxSpec, ...] = ()
     queues: tuple[QueueSpec, ...] = ()
     policies: tuple[PolicyLevel, ...] = ()
+    audit: AuditSpec = AuditSpec()
 
     @property
     def sites(self) -> Mapping[str, Site]:

@@ -103,7 +103,7 @@ def hosts_args(
     )
 
 
-def delivery_of(site: OnPremSite, artifacts: dict[str, Artifact], version: str) -> Delivery:
+def delivery_of(site: OnPremSite, artifacts: Mapping[str, Artifact], version: str) -> Delivery:
     """Programs from the mirror that the site mounts, or copied from this host."""
     return Delivery(
         artifacts=artifacts,

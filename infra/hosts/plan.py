@@ -35,6 +35,7 @@ _ARTIFACTS = {
         "containerd",
         "containerd-shim-runc-v2",
         "ctr",
+        "image-ai-lab",
         "image-cilium",
         "image-control-plane",
         "image-node",
@@ -44,7 +45,7 @@ _ARTIFACTS = {
     ),
     "control_plane": ("etcdctl", "etcdutl"),
     "kms_plugin": ("vault-kms-plugin",),
-    "network": ("cilium-chart", "helm", "image-cilium", "image-probe"),
+    "network": ("cilium-chart", "helm", "image-ai-lab", "image-cilium", "image-probe"),
 }
 
 

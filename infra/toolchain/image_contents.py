@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from infra.toolchain import archive, debian, gobuild, recipes
+from infra.toolchain import archive, debian, gobuild, python_image, recipes
 from infra.toolchain.archive import Image, Layer
 from infra.toolchain.products import Workshop
 from infra.toolchain.tarball import Entry, folder_entries
@@ -63,8 +63,12 @@ class Contents:
             "cilium": self._cilium,
             "cilium-operator": self._operator,
             "probe": self._probe,
+            "ai-lab": self._ai_lab,
         }
         return made[name](reference)
+
+    def _ai_lab(self, reference: str) -> Image:
+        return python_image.image(reference, self.shop, _accounts())
 
     def _layer(self, name: str, entries: Iterable[Entry]) -> Layer:
         if name not in self._layers:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from infra.errors import ToolUnknown
-from infra.toolchain import archive, debian, image_contents, recipes, tarball
+from infra.toolchain import archive, debian, image_contents, python_image, recipes, tarball
 from infra.toolchain.products import Product, Workshop
 
 #: kubeadm's own names, so that only the tags of etcd and CoreDNS have to be told to it.
 _KUBERNETES = "registry.k8s.io"
+#: What runs in clusters and is the lab's own, in one image.
+AI_LAB = "ai-lab"
+#: Digits of the digest that are its tag.
+_TAG = 12
 #: The lab's own images; no registry has this name, so nothing is ever pulled from it by mistake.
 _LAB = "lab.local"
 
@@ -50,6 +54,7 @@ def archives() -> tuple[ArchiveSpec, ...]:
             ("cilium", "cilium-operator"),
         ),
         ArchiveSpec("image-probe", (), ("probe",)),
+        ArchiveSpec("image-ai-lab", (), (AI_LAB,)),
     )
 
 
@@ -82,11 +87,28 @@ def reference(image: str) -> str:
         "cilium-operator": f"{_LAB}/operator-generic:{cilium}",
         "probe": f"{_LAB}/probe:1",
     }
+    if image == AI_LAB:  # named by what is in it: a change is another image to a cluster
+        return f"{_LAB}/{AI_LAB}:{python_image.digest()[:_TAG]}"
     if image not in names:
         raise ToolUnknown(
-            f"there is no image {image!r}.", next_step=f"choose one of: {', '.join(names)}."
+            f"there is no image {image!r}.",
+            next_step=f"choose one of: {', '.join([*names, AI_LAB])}.",
         )
     return names[image]
+
+
+def name_in(registry: str | None, image: str) -> str:
+    """Name of an image for who runs it.
+
+    Args:
+        registry: to which `publish.push` has sent it; None means that it is on the nodes.
+        image: see `reference`.
+
+    Raises:
+        ToolUnknown: there is no such image.
+    """
+    found = reference(image)
+    return found if registry is None else f"{registry}/{found.partition('/')[2]}"
 
 
 def product(spec: ArchiveSpec, tools: Mapping[str, Product]) -> Product:

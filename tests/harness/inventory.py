@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from infra.cluster.images import ANNOTATION_ARCHIVE
 from tests.harness.deploy import Deployment, Resource
 
+#: Tag of the lab's own image: a digest of sources, which changes with each of them.
+_TAG = re.compile(r"(/ai-lab):[0-9a-f]{12}\b")
 _HEAD = """\
 # What the program declares, over mocks. Not written by hand: `pytest tests/golden --accept-golden`.
 """
@@ -57,7 +61,11 @@ def shown(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sorted(value: Any) -> Any:
-    """Keys in order: between program and engine maps have none. Lists keep theirs."""
+    """Keys in order: between program and engine maps have none. Lists keep theirs. Without what
+    says of which sources the lab's own image is made.
+    """
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
+        return {key: _sorted(value[key]) for key in sorted(value) if key != ANNOTATION_ARCHIVE}
+    if isinstance(value, str):
+        return _TAG.sub(r"\1:DIGEST", value)
     return [_sorted(item) for item in value] if isinstance(value, list) else value

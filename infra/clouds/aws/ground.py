@@ -22,6 +22,7 @@ from infra.clouds.aws.vault import VaultArgs, VaultGround
 from infra.config import AwsSite, VaultSpec
 from infra.hosts.plan import Delivery
 from infra.provider import sdk
+from infra.toolchain.images import AI_LAB
 
 
 class AwsGround(pulumi.ComponentResource):
@@ -81,7 +82,11 @@ class AwsGround(pulumi.ComponentResource):
         guard = Guard(place, volumes_key=keys["volumes"], opts=self._mine)
         Budget(place, monthly=site.monthly_budget, opts=self._mine)
         self.registry = Registry(
-            place, repositories=site.repositories, key=keys["registry"], opts=self._mine
+            place,
+            # What runs in the cluster and is the lab's own comes from a repository of its own.
+            repositories=tuple(dict.fromkeys((*site.repositories, AI_LAB))),
+            key=keys["registry"],
+            opts=self._mine,
         ).contract
         Database(
             place,

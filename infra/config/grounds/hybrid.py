@@ -102,6 +102,7 @@ class HybridLab(Lab):
                 "name": self.name,
                 "vault": self.vault,
                 "registry": self.registry,
+                "audit": self.audit,
                 "sandboxes": [
                     box.model_copy(update={"ground": None}) for box in self.on(member.name)
                 ],

@@ -69,7 +69,7 @@ def test_what_kubernetes_makes_itself_is_adopted_and_never_deleted(
     own = ("default", "kube-node-lease", "kube-public", "kube-system")
     assert adopted == {
         *(f"namespace/{name}" for name in own),
-        *(f"{name}/serviceaccount/default" for name in (*own, "sandbox-demo")),
+        *(f"{name}/serviceaccount/default" for name in (*own, "lab-auditor", "sandbox-demo")),
     }
     kept = {entry.name for entry in deployment.resources if entry.retain_on_delete}
     assert kept == adopted | {"audit"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra import paths
-from infra.toolchain import gobuild, recipes, resolve
+from infra.toolchain import gobuild, python_image, recipes, resolve
 from infra.toolchain.products import Workshop
 
 _GO = r"""#!/bin/sh
@@ -39,12 +39,52 @@ _MMDEBSTRAP = r"""#!/bin/sh
 for target; do :; done
 case $target in *.tar) echo "root file system" > "$target"; exit ;; esac
 mkdir -p "$target/usr/bin" "$target/usr/share/doc" "$target/var/cache" "$target/tmp"
+libraries="$target/usr/lib/x86_64-linux-gnu"
+mkdir -p "$libraries/gconv" "$target/usr/lib64" "$target/usr/lib/python3.13/test"
+mkdir -p "$target/usr/share/ca-certificates/mozilla"
+if [ ! -e "$FAKE/other-python" ]; then echo python > "$target/usr/bin/python3.13"; fi
+ln -s python3.13 "$target/usr/bin/python3"
+cp "$FAKE/loader" "$libraries/ld-linux-x86-64.so.2"
+echo so > "$libraries/libc.so.6"
+echo so > "$libraries/gconv/X.so"
+echo py | tee "$target/usr/lib/python3.13/os.py" > "$target/usr/lib/python3.13/test/t.py"
+echo "first" > "$target/usr/share/ca-certificates/mozilla/a.crt"
+echo "second" > "$target/usr/share/ca-certificates/mozilla/b.crt"
 printf '#!/bin/sh\necho sh\necho wget\necho busybox\n' > "$target/usr/bin/busybox"
 chmod 755 "$target/usr/bin/busybox"
 echo "$$" > "$target/usr/share/doc/differs"
 echo "$$" > "$target/var/cache/differs"
 ln -s usr/bin "$target/bin"
 """
+#: The image's own loader of programs, which starts its own Python to compile.
+_LOADER = r"""#!/bin/sh
+echo "$PYTHONHASHSEED $PYTHONDONTWRITEBYTECODE $*" >> "@LOG@"
+while [ "$1" != -s ]; do shift; done
+root=${2:?}
+for folder; do
+    # Nothing but what lies in the root: among the words is the prefix, which is /.
+    case $folder in "$root"/?*) ;; *) continue ;; esac
+    find "$folder" -name '*.py' | while read -r source; do
+        cache="$(dirname "$source")/__pycache__"
+        mkdir -p "$cache"
+        echo code > "$cache/$(basename "$source" .py).cpython-313.pyc"
+    done
+done
+"""
+_UV = r"""#!/bin/sh
+echo "$*" >> "$FAKE/uv.log"
+if [ -e "$FAKE/no-package" ]; then echo 'no such package' >&2; exit 1; fi
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/bin" "$2/thing/tests" "$2/thing-1.0.dist-info"
+echo "$$" | tee "$2/bin/script" "$2/thing-1.0.dist-info/RECORD" > "$2/thing/tests/test.py"
+echo name > "$2/thing-1.0.dist-info/METADATA"
+echo code > "$2/thing/__init__.py"
+echo types > "$2/thing/__init__.pyi"
+chmod 700 "$2/thing/__init__.py"
+"""
+#: Our own files: in the image, and not.
+SOURCES = ("infra/naming.py", "infra/auditor/a.py", "policies/rule.py")
+OTHERS = ("infra/cli/main.py", "policies/pack.py", "policies/rules/aws/a.py", "stacks/local.py")
 _SIMPLE = ("kubernetes", "etcd", "coredns", "pause", "helm", "vault-kms-plugin", "pulumi")
 _SEVERAL = {
     "etcd": ("etcd", "etcdctl", "etcdutl"),
@@ -117,6 +157,13 @@ class Site:
     def recipes(self) -> Path:
         return self.root / "repository" / "toolchain"
 
+    def source(self, path: str, text: str) -> None:
+        """A file of the repository."""
+        file = self.root / "repository" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        forget()
+
     def program(self, name: str, text: str) -> Path:
         file = self.bin / name
         file.write_text(text)
@@ -146,6 +193,7 @@ def forget() -> None:
     """Empties what is remembered for the life of a process."""
     recipes.load.cache_clear()
     gobuild.version_of.cache_clear()
+    python_image.digest.cache_clear()
     resolve.answer.cache_clear()
 
 
@@ -169,6 +217,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         folder.mkdir(parents=True)
     made.program("go", _GO)
     made.program("mmdebstrap", _MMDEBSTRAP)
+    made.program("uv", _UV)
+    # It is started with an environment of its own.
+    log = str(made.fake / "compiled.log")
+    (made.fake / "loader").write_text(_LOADER.replace("@LOG@", log))
+    (made.fake / "loader").chmod(0o755)
+    for path in (*SOURCES, *OTHERS):
+        made.source(path, "x = 1\n")
+    made.source("toolchain/ai-lab/requirements.txt", "thing==1.0\n")
     for tool in (*_SIMPLE, *_SEVERAL, "vault"):
         (made.recipes / tool).mkdir(exist_ok=True)
         (made.recipes / tool / "go.mod").write_text(f"module example.org/{tool}\n")

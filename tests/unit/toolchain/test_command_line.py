@@ -42,7 +42,7 @@ def test_all_includes_the_root_of_the_machines(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, document = run(capsys, "build")
-    assert (status, len(document)) == (0, 19)
+    assert (status, len(document)) == (0, 20)
     assert document[-1]["name"] == "machine-base"
     assert toolchain.machine_archive().read_text() == "root file system\n"
 
@@ -68,7 +68,7 @@ def test_export(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[st
     assert status == 0
     assert "image-cilium" in document["products"]
     assert main.run(["toolchain", "export", str(site.root / "mirror")]) == 0
-    assert "19 products" in capsys.readouterr().out
+    assert "20 products" in capsys.readouterr().out
 
 
 def test_prune(site: Site, progress: Recorder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -255,7 +255,7 @@ def test_everything_is_pushed(site: Site, server: Registry, progress: Recorder) 
         toolchain.push(server.address, progress=progress)
     toolchain.ensure(progress=progress)
     names = toolchain.push(server.address, progress=progress)
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 10
     server.refuse = 400
     with pytest.raises(ImagePushFailed):
         toolchain.push(server.address, progress=progress)

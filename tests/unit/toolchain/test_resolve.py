@@ -37,7 +37,7 @@ def test_artifacts(site: Site, progress: Recorder) -> None:
     assert set(listed) == {
         *("kubernetes", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "cni-loopback"),
         *("etcdctl", "etcdutl", "vault", "vault-kms-plugin", "helm", "cilium-chart"),
-        *("image-control-plane", "image-node", "image-cilium", "image-probe"),
+        *("image-control-plane", "image-node", "image-cilium", "image-probe", "image-ai-lab"),
     }
     for artifact in listed.values():
         assert paths.cache() / artifact.relative == artifact.path
@@ -161,8 +161,9 @@ def test_verify_names_what_is_wrong(site: Site, progress: Recorder) -> None:
 def test_a_rebuild_gives_the_same_bytes(site: Site, progress: Recorder) -> None:
     with pytest.raises(ToolMissing):
         toolchain.rebuild_check("image-node", progress=progress)
-    toolchain.ensure(["image-node", "image-cilium", "image-probe"], progress=progress)
-    for name in ("runc", "image-node", "image-cilium", "image-probe", "cilium-chart"):
+    made = ("image-node", "image-cilium", "image-probe", "image-ai-lab")
+    toolchain.ensure(made, progress=progress)
+    for name in ("runc", *made, "cilium-chart"):
         toolchain.ensure([name], progress=progress)
         assert toolchain.rebuild_check(name, progress=progress) == [], name
     assert toolchain.verify(["image-cilium"])[0].error is None
@@ -185,8 +186,8 @@ def mirror(site: Site, progress: Recorder) -> Path:
     assert set(toolchain.export(folder)) == set(catalogue.products())
     site.monkeypatch.setenv("LAB_CACHE", str(site.root / "elsewhere"))
     site.monkeypatch.setenv("LAB_MIRROR", str(folder))
-    site.without("go")
-    site.without("mmdebstrap")
+    for program in ("go", "mmdebstrap", "uv"):
+        site.without(program)
     progress.begun.clear()
     return folder
 
