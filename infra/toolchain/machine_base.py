@@ -48,7 +48,20 @@ PACKAGES = (
     "udev",
     "wireguard-tools",
 )
-_EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+#: What only a machine with the lab's database needs (role postgresql). Local machines cannot fetch
+#: it later, because they reach no network, and share one root.
+DATABASE_PACKAGES = ("postgresql",)
+_EXCLUDED = (
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/share/locale/*",
+    # Half of what PostgreSQL brings is a compiler for its queries (LLVM), which the role turns off.
+    "/usr/lib/*/libLLVM*",
+    "/usr/lib/*/libz3*",
+    "/usr/lib/llvm-*",
+    "/usr/lib/postgresql/*/lib/bitcode/*",
+    "/usr/lib/postgresql/*/lib/llvmjit*",
+)
 #: Services that come enabled with their packages and that a role must ask for: chronyd would
 #: set the host's clock (a machine shares its kernel), auditd fails without the kernel's audit.
 _DISABLED = (
@@ -56,9 +69,16 @@ _DISABLED = (
     "auditd.service",
     "audit-rules.service",
     "keepalived.service",
+    "postgresql.service",
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
 )
+#: Before anything is unpacked: no machine has a database that it was not given.
+_BEFORE = """
+set -e
+mkdir -p "$1"/etc/postgresql-common/createcluster.d
+echo "create_main_cluster = false" >"$1"/etc/postgresql-common/createcluster.d/ai-lab.conf
+"""
 _SETUP = f"""
 set -e
 rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname
@@ -66,13 +86,14 @@ rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname
 : > "$1"/etc/resolv.conf
 chroot "$1" systemctl disable --quiet {" ".join(_DISABLED)}
 chroot "$1" systemctl enable --quiet systemd-networkd ssh.service
-chroot "$1" systemctl mask --quiet systemd-networkd-wait-online.service
+chroot "$1" systemctl mask --quiet systemd-networkd-wait-online.service postgresql.service
 """
 
 
 def recipe() -> str:
     """Hex digest of what the root file system is made from."""
-    return hashlib.sha256(json.dumps([SUITE, PACKAGES, _EXCLUDED, _SETUP]).encode()).hexdigest()
+    made_of = [SUITE, PACKAGES, DATABASE_PACKAGES, _EXCLUDED, _BEFORE, _SETUP]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
 def product() -> Product:
@@ -93,8 +114,9 @@ def _make(shop: Workshop) -> None:
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
-            f"--include={','.join(PACKAGES)}",
+            f"--include={','.join((*PACKAGES, *DATABASE_PACKAGES))}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED),
+            f"--setup-hook={_BEFORE}",
             f"--customize-hook={_SETUP}",
             SUITE,
             str(shop.out / FILE),
