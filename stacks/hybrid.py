@@ -61,6 +61,7 @@ def compose(lab: HybridLab) -> None:
         vault_engines=hosts.vault_baseline,
         database=hosts.database,
         drawings=drawings[primary.name],
+        service=lab,
         told=policies.told(lab, version, policies.settings(home)),
         auditor_ground=machines.auditor_ground(home, delivery.artifacts),
     )

@@ -12,6 +12,7 @@ from infra.cluster import auditor, kubernetes
 from infra.cluster.auditor import PolicyAuditor
 from infra.cluster.baseline import ClusterBaseline
 from infra.cluster.objects import SystemRoute
+from infra.config.lab import Lab
 from infra.contracts import Cluster, DatabaseServer, SecretStore
 from infra.sandbox.blueprint import Blueprint
 from infra.sandbox.component import SandboxNamespace
@@ -31,14 +32,16 @@ def compose(
     auditor_ground: auditor.Ground,
     system_routes: Sequence[SystemRoute] | None = None,
     database: DatabaseServer | None = None,
+    service: Lab | None = None,
     part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
 
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
     not be must not leave a half-made lab. `told` is what the cluster's policies and their auditor
-    know of the lab (infra.cluster.policies). `system_routes`: see `objects.baseline`. `part` names
-    a further ground of a hybrid lab, so that its resources have names of their own.
+    know of the lab (infra.cluster.policies). `system_routes`: see `objects.baseline`. `service` is
+    the lab's configuration, in the cluster where sandboxes can be asked for. `part` names a further
+    ground of a hybrid lab, so that its resources have names of their own.
     """
     name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
     login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
@@ -54,7 +57,7 @@ def compose(
         routes=system_routes,
         settings=told.settings,
         levels=told.levels,
-        extensions=extensions(),
+        extensions=extensions(service),
     )
     PolicyAuditor(
         name,

@@ -44,6 +44,7 @@ def compose(lab: LocalLab | OnPremLab, ground: Grounding) -> None:
         vault_engines=hosts.vault_baseline,
         database=hosts.database,
         drawings=drawings,
+        service=lab,
         told=policies.told(lab, version),
         auditor_ground=auditor_ground(lab, artifacts),
     )

@@ -66,6 +66,10 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("sandboxes[]", config.SandboxSpec),
     ("sandboxes[].quota", config.Quota),
     ("sandboxes[].egress[]", config.EgressRule),
+    ("sandbox_service", config.SandboxService),
+    ("sandbox_service.requesters, approvers, security_officers", config.People),
+    ("sandbox_service.profiles.NAME", config.SandboxProfile),
+    ("sandbox_service.approvals", config.Approvals),
 )
 
 
@@ -120,8 +124,17 @@ def _value(field: dict[str, Any], schema: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list: {_value(field['items'], schema)}"
     if field.get("type") == "object":
-        return "mapping of text to text"
+        return _mapping(field, schema)
     return ", ".join([_kind(field), *_bounds(field)])
+
+
+def _mapping(field: dict[str, Any], schema: dict[str, Any]) -> str:
+    """With keys of one's own, which may have to match a pattern, or with some that are known."""
+    if "properties" in field:
+        return f"mapping with {', '.join(f'`{key}`' for key in field['properties'])}"
+    members = [field.get("additionalProperties"), *field.get("patternProperties", {}).values()]
+    member = next(one for one in members if isinstance(one, dict))
+    return f"mapping by name: {_value(member, schema)}"
 
 
 def _reference(reference: str, schema: dict[str, Any]) -> str:
@@ -141,7 +154,12 @@ def _kind(field: dict[str, Any]) -> str:
         "ipv4": "IPv4 address",
         "uuid": "UUID",
     }
-    kinds = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    kinds = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+    }
     return formats.get(field.get("format", ""), kinds[field["type"]])
 
 
@@ -160,9 +178,9 @@ def _bounds(field: dict[str, Any]) -> Iterator[str]:
 
 def _default(field: dict[str, Any]) -> str:
     value = field.get("default")
-    if isinstance(value, dict):
+    if value and isinstance(value, dict):
         return "its own"  # told in the table of its section
-    return f"`{value}`" if value not in (None, []) else "none"
+    return f"`{value}`" if value not in (None, [], {}) else "none"
 
 
 def main() -> None:

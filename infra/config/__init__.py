@@ -21,6 +21,7 @@ from infra.config.loading import (
 )
 from infra.config.model import CLASSIFICATIONS, Classification, Model, Name
 from infra.config.network import Network
+from infra.config.requests import Approvals, People, SandboxProfile, SandboxService
 from infra.config.sandboxes import LINK_LOCAL, EgressRule, Quota, SandboxSpec, require_outside
 from infra.config.site import Site
 from infra.config.ssh import SshAccess
@@ -33,6 +34,7 @@ __all__ = [
     "LINK_LOCAL",
     "PROJECT",
     "AnyLab",
+    "Approvals",
     "AwsLab",
     "AwsSite",
     "AzureLab",
@@ -52,9 +54,12 @@ __all__ = [
     "Network",
     "OnPremLab",
     "OnPremSite",
+    "People",
     "QueueSpec",
     "Quota",
     "RegistrySpec",
+    "SandboxProfile",
+    "SandboxService",
     "SandboxSpec",
     "Site",
     "SshAccess",

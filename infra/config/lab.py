@@ -8,8 +8,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from infra import naming
 from infra.config import placement
-from infra.config.model import Classification, Model, Name
+from infra.config.model import CLASSIFICATIONS, Classification, Model, Name
+from infra.config.requests import SandboxService
 from infra.config.sandboxes import LINK_LOCAL, SandboxSpec, require_outside
 from infra.config.site import Site
 from infra.config.vault import VaultSpec
@@ -56,6 +58,8 @@ class Lab(Model):
     vault: VaultSpec = VaultSpec()
     registry: RegistrySpec | None = None
     sandboxes: tuple[SandboxSpec, ...] = ()
+    #: Sandboxes that people ask for while the lab runs; without it there are those above only
+    sandbox_service: SandboxService | None = None
     queues: tuple[QueueSpec, ...] = ()
     policies: tuple[PolicyLevel, ...] = ()
     audit: AuditSpec = AuditSpec()
@@ -87,6 +91,12 @@ class Lab(Model):
         return {work.path: placement.place(work, self.grounds) for work in self._work()}
 
     @property
+    def carried(self) -> tuple[Classification, ...]:
+        """What the primary ground carries, and with it what can be asked for."""
+        primary = self.grounds[0]
+        return tuple(name for name in CLASSIFICATIONS if primary.may_carry(name))
+
+    @property
     def forbidden(self) -> Mapping[IPv4Network, str]:
         """What no sandbox may be let out to, on any ground of the lab."""
         forbidden: dict[IPv4Network, str] = {LINK_LOCAL: "the metadata services of clouds"}
@@ -112,6 +122,25 @@ class Lab(Model):
             names = [entry.name for entry in entries]
             if len(names) != len(set(names)):
                 raise ValueError(f"{kind}: a name is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_not_those_of_requests(self) -> Self:
+        for sandbox in self.sandboxes:
+            if sandbox.name.startswith(naming.REQUESTED_PREFIX):
+                raise ValueError(
+                    f"sandboxes.{sandbox.name}: names that begin with {naming.REQUESTED_PREFIX} "
+                    "are those of sandboxes that people ask for"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _requests_can_be_approved(self) -> Self:
+        if self.sandbox_service is not None:
+            try:
+                self.sandbox_service.require_enough_approvers(self.carried)
+            except ValueError as error:
+                raise ValueError(f"sandbox_service.{error}") from error
         return self
 
     @model_validator(mode="after")

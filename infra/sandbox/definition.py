@@ -1,29 +1,53 @@
 """The CustomResourceDefinition of `Sandbox`. Pure.
 
-Here stands what one object can say about itself: its shape, and that what was asked for never
-changes. Who may say it needs the user's name and is decided at admission
-(policies/rules/kubernetes/sandbox_*.py).
+Here stands what one object can say about itself: its shape, what can be asked for in this lab, and
+that what was asked for never changes. Who may say it needs the user's name and is decided at
+admission (policies/rules/kubernetes/sandbox_*.py).
+
+A lab whose configuration changes holds new requests to it; of those that are there the API server
+lets pass what does not change
+(https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+#validation-ratcheting).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from infra.cluster.manifests import Manifest
-from infra.config import CLASSIFICATIONS
+from infra.config import CLASSIFICATIONS, Classification
+from infra.config.requests import DEFAULT_PROFILE, LONGEST
 from infra.sandbox.resource import DURATION, GROUP, KIND, PLURAL, VERSION, Phase
 
 Schema = dict[str, Any]
 
 _PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128}
+#: Names that a sandbox can be made for (`infra.config.requests.User`).
+_REQUESTER: Schema = {**_PRINCIPAL, "pattern": "^[A-Za-z0-9._@-]+$"}
 _REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200}
 _UNCHANGED = [{"rule": "self == oldSelf", "message": "What was asked for never changes."}]
-#: Nothing may ask for more; the lab's configuration says less.
-_LONGEST = "720h"
 _MOST = 16
+_USUAL: Classification = "internal"
 
 
-def definition() -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What can be asked for in a lab."""
+
+    classifications: tuple[Classification, ...] = CLASSIFICATIONS
+    #: Names; none are any.
+    profiles: tuple[str, ...] = ()
+    #: Of one life, and of one renewal.
+    longest: str = f"{LONGEST}h"
+
+    @property
+    def classification(self) -> Classification:
+        """Of a request that says none."""
+        return _USUAL if _USUAL in self.classifications else self.classifications[0]
+
+
+def definition(limits: Limits = Limits()) -> Manifest:
     """https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -48,7 +72,7 @@ def definition() -> Manifest:
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": _columns(),
-                    "schema": {"openAPIV3Schema": _schema()},
+                    "schema": {"openAPIV3Schema": _schema(limits)},
                 }
             ],
         },
@@ -70,7 +94,7 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
-def _schema() -> Schema:
+def _schema(limits: Limits) -> Schema:
     return {
         "type": "object",
         "required": ["spec"],
@@ -86,33 +110,27 @@ def _schema() -> Schema:
                     }
                 },
             },
-            "spec": _spec(),
+            "spec": _spec(limits),
             "status": _status(),
         },
     }
 
 
-def _spec() -> Schema:
+def _spec(limits: Limits) -> Schema:
     return {
         "type": "object",
         "required": ["purpose", "requester", "ttl"],
         "properties": {
             "purpose": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
-            "requester": {**_PRINCIPAL, "x-kubernetes-validations": _UNCHANGED},
+            "requester": {**_REQUESTER, "x-kubernetes-validations": _UNCHANGED},
             "classification": {
                 "type": "string",
-                "enum": list(CLASSIFICATIONS),
-                "default": "internal",
+                "enum": list(limits.classifications),
+                "default": limits.classification,
                 "x-kubernetes-validations": _UNCHANGED,
             },
-            "profile": {
-                "type": "string",
-                "pattern": "^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$",
-                "maxLength": 20,
-                "default": "small",
-                "x-kubernetes-validations": _UNCHANGED,
-            },
-            "ttl": _duration(),
+            "profile": _profile(limits),
+            "ttl": _duration(limits),
             "egress": {
                 "type": "array",
                 "maxItems": _MOST,
@@ -148,7 +166,7 @@ def _spec() -> Schema:
                 "default": [],
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["name"],
-                "items": _renewal(),
+                "items": _renewal(limits),
                 "x-kubernetes-validations": [
                     {
                         "rule": "oldSelf.all(old, self.exists(new, new.name == old.name))",
@@ -166,6 +184,17 @@ def _spec() -> Schema:
             }
         ],
     }
+
+
+def _profile(limits: Limits) -> Schema:
+    schema: Schema = {
+        "type": "string",
+        "pattern": "^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$",
+        "maxLength": 20,
+        "default": DEFAULT_PROFILE,
+        "x-kubernetes-validations": _UNCHANGED,
+    }
+    return {**schema, "enum": sorted(limits.profiles)} if limits.profiles else schema
 
 
 def _egress() -> Schema:
@@ -209,7 +238,7 @@ def _approvals() -> Schema:
     }
 
 
-def _renewal() -> Schema:
+def _renewal(limits: Limits) -> Schema:
     return {
         "type": "object",
         "required": ["name", "extend", "reason"],
@@ -219,7 +248,7 @@ def _renewal() -> Schema:
                 "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
                 "maxLength": 20,
             },
-            "extend": _duration(),
+            "extend": _duration(limits),
             "reason": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
             "approvals": _approvals(),
         },
@@ -237,7 +266,7 @@ def _verdict(*, final: bool) -> Schema:
     return schema
 
 
-def _duration() -> Schema:
+def _duration(limits: Limits) -> Schema:
     """Two rules: one that knows what was there before is not asked when something is new."""
     return {
         "type": "string",
@@ -248,8 +277,8 @@ def _duration() -> Schema:
             *_UNCHANGED,
             {
                 "rule": "duration(self) > duration('0s')"
-                f" && duration(self) <= duration('{_LONGEST}')",
-                "message": f"must be a time of {_LONGEST} or less, such as 8h or 1h30m",
+                f" && duration(self) <= duration('{limits.longest}')",
+                "message": f"must be a time of {limits.longest} or less, such as 8h or 1h30m",
             },
         ],
     }

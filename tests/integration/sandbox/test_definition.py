@@ -14,13 +14,13 @@ import httpx
 import pytest
 
 from infra import toolchain
-from infra.sandbox.definition import definition
+from infra.sandbox.definition import Limits, definition
 from infra.sandbox.resource import API_VERSION, FINALIZER, PATH, Sandbox
 from tests.harness.api_server import ApiServer
 from tests.harness.definitions import install
 from tests.integration.sandbox.conftest import Manifest, request
 from tests.live.support import drift
-from tests.live.support.api import Api, location, say
+from tests.live.support.api import Api, eventually, location, say
 
 #: What people may add later; everything else is asked for once.
 LATER = {"approvals", "rejection", "renewals", "suspension"}
@@ -53,6 +53,11 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "a-word-for-a-purpose": (request(purpose="test"), "spec.purpose"),
     "a-novel-for-a-purpose": (request(purpose="x" * 201), "spec.purpose"),
     "no-requester": (request(requester=None), "spec.requester"),
+    "requester-that-no-sandbox-can-be-for": (request(requester="Jane Doe"), "spec.requester"),
+    "requester-that-is-a-program": (
+        request(requester="system:serviceaccount:sandbox-x:principal"),
+        "spec.requester",
+    ),
     "no-ttl": (request(ttl=None), "spec.ttl"),
     "a-life-without-a-unit": (request(ttl="80"), "spec.ttl"),
     "a-life-in-days": (request(ttl="8d"), "spec.ttl"),
@@ -290,6 +295,47 @@ def test_people_see_what_became_of_it(
         "NAME", "PHASE", "REQUESTER", "CLASSIFICATION", "PROFILE", "NAMESPACE", "EXPIRES", "AGE",
     ]  # fmt: skip
     assert line[:6] == ["example", "Ready", "alice", "confidential", "large", "sandbox-x-1"]
+
+
+def test_a_lab_says_what_can_be_asked_for_and_keeps_what_was(api: Api) -> None:
+    """What is there already can go on when the configuration gets stricter."""
+    group = "limited.example.org"
+
+    def limited(limits: Limits) -> Manifest:
+        found = definition(limits)
+        found["metadata"]["name"] = f"sandboxes.{group}"
+        found["spec"]["group"] = group
+        del found["spec"]["names"]["shortNames"]
+        return found
+
+    install(api, limited(Limits(("public", "restricted"), ("small", "large"), "24h")))
+    here = PATH.replace(API_VERSION.partition("/")[0], group)
+
+    def answer(**spec: Any) -> httpx.Response:
+        return api.post(here, at(here, request(**spec)), dryRun="All")
+
+    assert answer().json()["spec"]["classification"] == "public"
+    assert answer(profile="large", ttl="24h", classification="restricted").is_success
+    expected(answer(ttl="25h"), PATH, named="spec.ttl")
+    expected(answer(classification="internal"), PATH, named="spec.classification")
+    refused = answer(profile="huge")
+    expected(refused, PATH, named="spec.profile")
+    assert '"large", "small"' in refused.json()["message"]
+
+    made = api.post(here, at(here, request(profile="large", ttl="24h")))
+    assert made.status_code == 201, say(made)
+    stricter = limited(Limits(("restricted",), ("small",), "1h"))
+    path = location(stricter)
+    assert api.patch(path, {"spec": stricter["spec"]}).is_success
+    late = eventually(
+        lambda: answer(profile="large", ttl="1h"),
+        until=lambda got: got.status_code == 422,
+        within=60,
+    )
+    expected(late, PATH, named="spec.profile")
+    one = f"{here}/{made.json()['metadata']['name']}"
+    assert api.patch(f"{one}/status", {"status": {"phase": "Ready"}}).is_success
+    assert api.patch(one, {"spec": APPROVED}).is_success
 
 
 def test_the_server_bounds_the_cost_of_rules(api: Api) -> None:

@@ -26,7 +26,9 @@ def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
 def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
     """Every object of the cluster's baseline by its title."""
     enforced = cluster.objects(policies.settings(lab.config), version, policies.levels(lab.config))
-    made = objects.baseline(lab.name, version, policies=enforced, extensions=service.extensions())
+    made = objects.baseline(
+        lab.name, version, policies=enforced, extensions=service.extensions(lab.config)
+    )
     return {title(found): found for found in made}
 
 

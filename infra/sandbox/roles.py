@@ -1,0 +1,129 @@
+"""Who may do what with sandboxes: cluster roles, closed lists without wildcards. Pure.
+
+Rights on `sandboxes/approval` and `sandboxes/suspension`, subresources that no object has, are
+asked for at admission (policies/rules/kubernetes/sandbox_*.py): with `patch` alone nobody approves
+or suspends. Nobody here may `update` a Sandbox, which would replace what others have said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from infra import naming
+from infra.cluster.manifests import Manifest
+from infra.sandbox import access
+from infra.sandbox.resource import GROUP, PLURAL
+
+Rule = dict[str, list[str]]
+
+_RBAC = "rbac.authorization.k8s.io"
+_READ = ["get", "list", "watch"]
+_MAKE = ["create", "get", "list", "patch", "delete"]
+_EMPTY = ["get", "list", "watch", "delete", "deletecollection"]
+
+
+def _rule(group: str, resources: list[str], verbs: list[str]) -> Rule:
+    return {"apiGroups": [group], "resources": resources, "verbs": verbs}
+
+
+def requester() -> list[Rule]:
+    """Asks, renews, destroys his own, and sees everybody's."""
+    return [_rule(GROUP, [PLURAL], ["create", *_READ, "patch", "delete"])]
+
+
+def approver() -> list[Rule]:
+    """Approves and rejects."""
+    return [
+        _rule(GROUP, [PLURAL], [*_READ, "patch"]),
+        _rule(GROUP, [f"{PLURAL}/approval"], ["update"]),
+    ]
+
+
+def officer() -> list[Rule]:
+    """Suspends, lets go on, destroys."""
+    return [
+        _rule(GROUP, [PLURAL], [*_READ, "patch", "delete"]),
+        _rule(GROUP, [f"{PLURAL}/suspension"], ["update", "delete"]),
+    ]
+
+
+def operator() -> list[Rule]:
+    """Makes and destroys sandboxes; `patch` is for its finalizer, and admission keeps it off the
+    spec. What it may do in namespaces, admission lets it do in those of sandboxes only.
+
+    Secrets and ConfigMaps, which are others' content, it cannot even list.
+    """
+    gives = _rule(_RBAC, ["clusterroles"], ["bind"])
+    return [
+        _rule(GROUP, [PLURAL], [*_READ, "patch", "delete"]),
+        _rule(GROUP, [f"{PLURAL}/status"], ["get", "patch", "update"]),
+        _rule("", ["namespaces"], [*_MAKE, "watch"]),
+        _rule("", ["limitranges", "resourcequotas", "serviceaccounts"], _MAKE),
+        _rule("networking.k8s.io", ["networkpolicies"], _MAKE),
+        _rule(_RBAC, ["rolebindings"], [*_MAKE, "deletecollection"]),
+        # It gives rights that it does not have itself, and no others.
+        {**gives, "resourceNames": [naming.PRINCIPAL_ROLE, naming.TOKEN_ROLE]},
+        # The probe, and everything that is in a sandbox at its end.
+        _rule("", ["pods"], ["create", *_EMPTY]),
+        _rule("", ["persistentvolumeclaims"], _EMPTY),
+        _rule("", ["persistentvolumes"], [*_READ, "delete"]),
+        _rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"], _EMPTY),
+        _rule("batch", ["cronjobs", "jobs"], _EMPTY),
+        # The sweep looks for what is left, wherever it could be.
+        _rule(
+            "",
+            ["endpoints", "events", "nodes", "podtemplates", "replicationcontrollers", "services"],
+            ["list"],
+        ),
+        _rule("autoscaling", ["horizontalpodautoscalers"], ["list"]),
+        _rule("coordination.k8s.io", ["leases"], ["list"]),
+        _rule("discovery.k8s.io", ["endpointslices"], ["list"]),
+        _rule("networking.k8s.io", ["ingresses"], ["list"]),
+        _rule("policy", ["poddisruptionbudgets"], ["list"]),
+        _rule(_RBAC, ["clusterrolebindings", "clusterroles", "roles"], ["list"]),
+        _rule("storage.k8s.io", ["csistoragecapacities", "volumeattachments"], ["list"]),
+    ]
+
+
+def principal() -> list[Rule]:
+    """What the person of a sandbox may do in it, by binding."""
+    return access.rules()
+
+
+def token() -> list[Rule]:
+    """Tokens of one account, for programs of the person of a sandbox."""
+    rule = _rule("", ["serviceaccounts/token"], ["create"])
+    return [{**rule, "resourceNames": [naming.PRINCIPAL_SERVICE_ACCOUNT]}]
+
+
+def roles() -> list[Manifest]:
+    """Every cluster role of the service."""
+    found = {
+        naming.REQUESTER_ROLE: requester(),
+        naming.APPROVER_ROLE: approver(),
+        naming.OFFICER_ROLE: officer(),
+        naming.OPERATOR_ROLE: operator(),
+        naming.PRINCIPAL_ROLE: principal(),
+        naming.TOKEN_ROLE: token(),
+    }
+    return [
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": name},
+            "rules": rules,
+        }
+        for name, rules in found.items()
+    ]
+
+
+def binding(role: str, subjects: Iterable[dict[str, Any]]) -> Manifest:
+    """Gives a cluster role to people or programs."""
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": list(subjects),
+    }
