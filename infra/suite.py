@@ -15,7 +15,7 @@ from pathlib import Path
 from infra import lifecycle, paths, toolchain, verify
 from infra.engine import process
 from infra.errors import LabError
-from infra.verify import LIVE
+from infra.verify import JUDGES, LIVE
 
 #: Share of branches of infra/ that the tests without a lab must cover (per cent).
 COVERAGE = 90
@@ -25,6 +25,8 @@ OFFLINE_TESTS = ("tests/unit", "tests/policies", "tests/golden")
 LONG_TESTS = "tests/long"
 #: Tests that need no lab either, but the programs that the toolchain builds.
 INTEGRATION_TESTS = "tests/integration"
+#: Tools of the toolchain that judge a lab from outside.
+JUDGING = ("kube-bench",)
 
 _BIN = Path(sys.prefix) / "bin"
 
@@ -150,6 +152,8 @@ class Suite:
             return
         self._checks("live")
         if started:
+            if self._step("judges", "toolchain", "build", *JUDGING):
+                self._checks("judges", tests=JUDGES)
             self._checks("protections", tests=LIVE / "protections")
             slow = "" if self.faults else "not slow"
             self._checks("lifecycle", tests=LIVE / "lifecycle", markers=slow)

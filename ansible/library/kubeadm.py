@@ -108,6 +108,7 @@ class Kubeadm:
         else:
             changed = renew_kubelet_configuration()
         changed = self._take_away_super_admin() or changed
+        changed = _for_root_alone(_KUBELET_CONFIG) or changed
         if not changed:
             return False
         write(self.marker, json.dumps({"config": self.digest}).encode(), 0o600)
@@ -153,6 +154,14 @@ class Kubeadm:
         finally:
             _CONFIG.unlink()
             _DISCOVERY.unlink()
+
+
+def _for_root_alone(file: Path) -> bool:
+    """kubeadm lets everybody read it (CIS 4.1.9), and keeps the mode of a file that is there."""
+    if file.stat().st_mode & 0o777 == 0o600:
+        return False
+    file.chmod(0o600)
+    return True
 
 
 def renew_kubelet_configuration() -> bool:

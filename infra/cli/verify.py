@@ -25,6 +25,13 @@ def verify(
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Write JUnit's XML to this file.")
     ] = None,
+    judges: Annotated[
+        bool,
+        typer.Option(
+            "--judges",
+            help="Ask outside judges, too (`./lab toolchain build kube-bench` first).",
+        ),
+    ] = False,
 ) -> None:
     """Check the running lab: hosts, Vault, cluster and sandboxes, by real probes.
 
@@ -34,12 +41,13 @@ def verify(
 
     - `./lab verify`
     - `./lab verify --only vault --only 'sandbox-*' --json`
+    - `./lab verify --judges --json > verify.json`
     """
     from infra import lifecycle
     from infra import verify as checks
 
     lifecycle.require_up(stack)
-    report = checks.run(stack, only=only or [], junit=junit)
+    report = checks.run(stack, only=only or [], junit=junit, judges=judges)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -52,7 +52,7 @@ def _tool(tool: Tool, go_version: str) -> Product:
         name=tool.name,
         version=tool.version,
         digest=tool.digest(go_version),
-        files=tuple(tool.packages),
+        files=tool.files,
         make=partial(gobuild.build, tool),
     )
 
@@ -85,14 +85,16 @@ def artifact_files() -> dict[str, tuple[str, str]]:
 
 
 def named(names: Iterable[str] | None) -> frozenset[str]:
-    """Names of the products that names of products or binaries mean; None means all.
+    """Names of the products that names of products or binaries mean; None means all that a lab
+    needs.
 
     Raises:
         ToolUnknown: a name is neither.
     """
     known = products()
     if names is None:
-        return frozenset(known)
+        tools = recipes.load().tools
+        return frozenset(known) - {name for name, tool in tools.items() if tool.for_tests}
     return frozenset(name if name in known else owner(name).name for name in names)
 
 

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
+from infra.toolchain import tarball
 from infra.toolchain.products import Workshop
-from infra.toolchain.recipes import Edit, Source, Tool
+from infra.toolchain.recipes import Data, Edit, Source, Tool
 
 
 @cache
@@ -57,6 +59,29 @@ def build(tool: Tool, shop: Workshop) -> None:
             environment=environment,
         )
         target.chmod(0o755)
+    if tool.data:
+        pack(tool.data, tool.recipe, shop.out / tool.archive, shop)
+
+
+def pack(data: Data, recipe: Path, target: Path, shop: Workshop) -> None:
+    """Packs files of a module, each readable by all.
+
+    Raises:
+        ToolBuildFailed: see `module_folder`; or the module does not have them.
+    """
+    folder = module_folder(data.module, data.version, recipe, shop) / data.folder
+    absent = [name for name in data.keep if not (folder / name).exists()]
+    if absent:
+        raise shop.failure(f"{data.module} {data.version} has no {data.folder}/{absent[0]}.")
+    entries = tarball.folder_entries(folder, keep=partial(_is_within, data.keep))
+    # The module cache's own modes say nothing.
+    modes = {"file": 0o644, "folder": 0o755}
+    open_to_all = (replace(one, mode=modes.get(one.kind, one.mode)) for one in entries)
+    tarball.write_gzip(target, open_to_all)
+
+
+def _is_within(kept: tuple[str, ...], path: str) -> bool:
+    return any(path == one or path.startswith(f"{one}/") for one in kept)
 
 
 def _environment(tool: Tool, shop: Workshop) -> Mapping[str, str]:

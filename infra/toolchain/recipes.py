@@ -48,6 +48,17 @@ class Source(_Strict):
     edits: tuple[Edit, ...] = ()
 
 
+class Data(_Strict):
+    """Files of a module that the tool reads when it runs, packed beside its binaries."""
+
+    module: str
+    version: str
+    #: Folder of the module; what is in it lies at the top of the archive.
+    folder: str
+    #: What of it is needed: paths of files or folders below it.
+    keep: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Tool(_Strict):
     """One recipe: Go packages of one module set, built with the same flags."""
 
@@ -66,6 +77,19 @@ class Tool(_Strict):
     #: Command that prints the version, where an installed program may be used instead.
     path: tuple[str, ...] = ()
     source: Source | None = None
+    data: Data | None = None
+    #: Only tests need it: it is built when it is named, and never for a lab.
+    for_tests: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that its build gives."""
+        return (*self.packages, *([self.archive] if self.data else []))
+
+    @property
+    def archive(self) -> str:
+        """Name of the archive of its data."""
+        return f"{self.name}-data.tgz"
 
     @property
     def recipe(self) -> Path:
@@ -92,8 +116,10 @@ class Tool(_Strict):
             "format": _BUILD_FORMAT,
             "go": go,
             "machine": platform.machine(),
-            "tool": self.model_dump(mode="json", exclude={"debian", "path"}),
+            "tool": self.model_dump(mode="json", exclude={"data", "debian", "for_tests", "path"}),
             "recipe": {str(name): digest for name, digest in folder_digests(self.recipe)},
+            # Only where there is some: all other digests stay what they were.
+            **({"data": self.data.model_dump(mode="json")} if self.data else {}),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 

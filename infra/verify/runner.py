@@ -17,6 +17,8 @@ from infra.engine.environment import environment
 from infra.errors import BadUsage, VerificationFailed
 
 LIVE = Path("tests/live")
+#: What others say of a lab; it needs programs that no lab needs.
+JUDGES = LIVE / "judges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def run(
     junit: Path | None = None,
     tests: Path = LIVE,
     markers: str = "",
+    judges: bool = False,
 ) -> Report:
     """Runs the checks against the running lab; pytest's own words go to stderr.
 
@@ -74,6 +77,7 @@ def run(
         junit: where to write JUnit's XML.
         tests: folder of the checks, relative to the checkout.
         markers: pytest's expression over markers; empty means all.
+        judges: ask outside judges as well, which are built by their names.
 
     Raises:
         BadUsage: something in `only` means no check.
@@ -82,6 +86,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="lab-verify-") as folder:
         file = Path(folder) / "report.json"
         command = [sys.executable, "-P", "-m", "pytest", str(tests)]
+        command += [str(JUDGES)] if judges else []
         command += ["-p", "infra.verify.plugin", "--lab-report", str(file), "--tb=short", "-q"]
         command += [word for pattern in only for word in ("--lab-only", pattern)]
         command += ["--junitxml", str(junit.resolve())] if junit else []

@@ -68,7 +68,9 @@ def claims(file: Path = CLAIMS) -> Mapping[str, Claim]:
             old = found.get(id_, Claim())
             if old.out:
                 raise ValueError(f"{id_} is served and out of scope")
-            checks = (*old.checks, *entry.get("checks", ()))
+            number = id_.rpartition("-")[2]
+            own = (one.replace("{number}", number) for one in entry.get("checks", ()))
+            checks = (*old.checks, *own)
             tests = (*old.tests, *entry.get("tests", ()))
             found[id_] = Claim(checks, tests, planned=old.planned)
     return MappingProxyType(found)

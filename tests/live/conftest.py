@@ -22,8 +22,8 @@ from tests.live.support.machines import Host
 from tests.live.support.vault import Caller
 
 _OWN_FOLDER = Path(__file__).parent
-#: What changes the lab on purpose is run only when it is named.
-_INTRUSIVE = ("protections", "lifecycle")
+#: What changes the lab on purpose, or needs more than a lab, is run only when it is named.
+_INTRUSIVE = ("protections", "lifecycle", "judges")
 
 
 def pytest_configure(config: pytest.Config) -> None:

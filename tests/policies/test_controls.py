@@ -203,6 +203,16 @@ def test_what_claims_may_not_say(tmp_path: Path) -> None:
             claiming.claims(file)
 
 
+def test_a_check_may_carry_the_number_of_its_control(tmp_path: Path) -> None:
+    """One line for all that one judge serves, each by a case of its own."""
+    served = {"checks": ["judge[{number}]"], "controls": ["CIS-K8S-1.1.11", "CIS-K8S-1.1.14"]}
+    file = tmp_path / "claims.yaml"
+    file.write_text(str({"out_of_scope": [], "planned": [], "served": [served]}))
+    found = claiming.claims(file)
+    assert found["CIS-K8S-1.1.11"].checks == ("judge[1.1.11]",)
+    assert found["CIS-K8S-1.1.14"].checks == ("judge[1.1.14]",)
+
+
 def test_checks_and_tests_are_found_in_their_files(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(
         "import pytest\n\n\n"

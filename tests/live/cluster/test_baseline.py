@@ -54,6 +54,21 @@ def test_object(title: str, api: Api, lab: Lab) -> None:
     assert not found, f"{title} was changed: {'; '.join(found)}. `./lab up --refresh` restores it."
 
 
+@pytest.mark.check(id="cluster.default-namespace", area="cluster")
+def test_nothing_is_in_the_default_namespace(api: Api) -> None:
+    """What runs there has none of a sandbox's walls (CIS 5.7.4)."""
+    found = [
+        f"{plural}/{name}"
+        for plural in ("pods", "services", "persistentvolumeclaims")
+        for one in api.items(f"/api/v1/namespaces/default/{plural}")
+        # Kubernetes' own: the API server by its name.
+        if (name := one["metadata"]["name"]) != "kubernetes"
+    ]
+    own = api.get("/api/v1/namespaces/default/services/kubernetes")
+    assert own.status_code == 200, f"the control failed: {say(own)}"
+    assert not found, f"in the namespace default: {', '.join(found)}. Move it to a sandbox."
+
+
 def lab_namespaces(api: Api) -> list[str]:
     namespaces = api.items("/api/v1/namespaces")
     labels = {n["metadata"]["name"]: n["metadata"].get("labels", {}) for n in namespaces}

@@ -49,6 +49,19 @@ def test_no_identity_above_the_rules_stays(folder: Path, programs: Programs) -> 
     assert [file.name for file in conf.iterdir()] == ["admin.conf"]
 
 
+def test_the_kubelets_configuration_is_roots_alone(folder: Path, programs: Programs) -> None:
+    file = folder / "kubelet.yaml"
+    file.chmod(0o644)
+    succeed(folder, programs)
+    assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    # Also of a machine that was made before, or when somebody opened it.
+    file.chmod(0o644)
+    assert kubeadm.Kubeadm("initialised", "kind: One", "").bring()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_half_done_is_reset_first(folder: Path, programs: Programs) -> None:
     (folder / "kubernetes" / "admin.conf").touch()
     succeed(folder, programs)

@@ -207,7 +207,7 @@ def test_verify(
     shown = capsys.readouterr().out
     assert f"1 {outcome}" in shown
     assert ("vault/audit: it is off" in shown) is (code == 1)
-    assert asked == [{"only": ["vault"], "junit": Path("x.xml")}]
+    assert asked == [{"only": ["vault"], "junit": Path("x.xml"), "judges": False}]
     assert main.run(["verify", "--json"]) == code
     found = document(capsys)
     assert found[outcome] == 1

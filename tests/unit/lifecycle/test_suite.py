@@ -61,17 +61,18 @@ def test_everything_passes(commands: dict[str, Any]) -> None:
     totals, _ = run()
     assert totals.ok
     assert set(commands["ran"]) >= {"ruff", "mypy", "lint-imports", "ansible-lint", "python"}
-    assert commands["ran"][-2:] == ["lab up", "lab destroy"]
+    assert commands["ran"][-3:] == ["lab up", "lab toolchain", "lab destroy"]
     assert commands["ran"].index("lab toolchain") < commands["ran"].index("python")
     assert "tests/integration" in commands["tested"]
     assert commands["checks"] == [
         ("live", ""),
+        ("judges", ""),
         ("protections", ""),
         ("lifecycle", "not slow"),
     ]
     # Five linters, nine of ten tests, one check in each live part.
-    assert (totals.passed, totals.failed, totals.skipped) == (17, 0, 4)
-    assert totals.closing_line(1.5).strip("= ") == "17 passed, 4 skipped in 1.50s"
+    assert (totals.passed, totals.failed, totals.skipped) == (18, 0, 5)
+    assert totals.closing_line(1.5).strip("= ") == "18 passed, 5 skipped in 1.50s"
 
 
 def test_faults_are_tried_when_asked_for(commands: dict[str, Any]) -> None:

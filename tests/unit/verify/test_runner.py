@@ -33,6 +33,22 @@ def test_a_run(folder: Path) -> None:
     assert "testsuite" in junit.read_text()
 
 
+def test_judges_are_asked_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the checks, which leave their folder out."""
+    (folder / "test_one.py").write_text(GOOD)
+    judges = folder / "judges"
+    judges.mkdir()
+    (judges / "test_judge.py").write_text(GOOD.replace('"one"', '"judge"'))
+    ignore = "def pytest_ignore_collect(collection_path, config):\n"
+    ignore += "    named = any(word.endswith('judges') for word in config.args)\n"
+    ignore += "    return True if collection_path.name == 'judges' and not named else None\n"
+    (folder / "conftest.py").write_text(ignore)
+    monkeypatch.setattr(runner, "JUDGES", judges)
+    assert [one.id for one in verify.run("local", tests=folder).checks] == ["one"]
+    asked = verify.run("local", tests=folder, judges=True)
+    assert sorted(one.id for one in asked.checks) == ["judge", "one"]
+
+
 def test_nothing_matches(folder: Path) -> None:
     (folder / "test_one.py").write_text(GOOD)
     with pytest.raises(BadUsage, match="area or id nosuch"):
