@@ -10,6 +10,16 @@ from tests.live.support.api import Api, eventually, location, say
 _PATIENCE = 120
 
 
+def wait_until_judged(api: Api, manifest: dict[str, Any]) -> None:
+    """Until what judges requests knows the kind, too: before, it is a 503."""
+    answer = eventually(
+        lambda: api.create(manifest, dry_run=True),
+        until=lambda got: got.status_code not in (404, 503),
+        within=_PATIENCE,
+    )
+    assert answer.status_code not in (404, 503), say(answer)
+
+
 def install(api: Api, manifest: dict[str, Any]) -> None:
     """Adds a kind, and waits until it is served."""
     answer = api.create(manifest)

@@ -15,6 +15,7 @@ from policies.examples import (
     manifest,
     requested_namespace,
     role,
+    wide,
     wide_namespace,
 )
 from policies.kinds import (
@@ -39,6 +40,12 @@ _STRICT = (
     f"'{naming.LABEL_SANDBOX}' in variables.labels && '{_ENFORCE}' in variables.labels && "
     f"variables.labels['{_ENFORCE}'] == 'restricted'"
 )
+#: A volume has no namespace; it is deleted with the sandbox whose claim it is bound to.
+_OWN_VOLUME = (
+    "object == null && oldObject.kind == 'PersistentVolume' && has(dyn(oldObject).spec.claimRef) "
+    "&& dyn(oldObject).spec.claimRef.namespace.startsWith("
+    f"'{naming.sandbox_namespace(naming.REQUESTED_PREFIX)}')"
+)
 _POLICY: dict[str, Any] = {
     "api_version": "networking.k8s.io/v1",
     "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
@@ -60,6 +67,18 @@ def _called(name: str) -> dict[str, Any]:
     return wide_namespace(name, labels=requested_namespace()["metadata"]["labels"])
 
 
+def _volume(namespace: str) -> dict[str, Any]:
+    return wide(
+        "PersistentVolume",
+        spec={
+            "capacity": {"storage": "1Mi"},
+            "accessModes": ["ReadWriteOnce"],
+            "nfs": {"server": "192.0.2.1", "path": "/example"},
+            "claimRef": {"namespace": namespace, "name": "example"},
+        },
+    )
+
+
 def _operator(object_: Any, before: Any = None) -> Attempt:
     return Attempt(object_, before, user=OPERATOR, operator=True)
 
@@ -75,6 +94,7 @@ RULE = Rule(
     admission=Admission(
         kinds=(
             kinds.NAMESPACE,
+            kinds.VOLUME,
             CILIUM_POLICY,
             CONFIG_MAP,
             LIMIT_RANGE,
@@ -92,7 +112,8 @@ RULE = Rule(
         variables={"labels": _LABELS},
         validations=(
             Validation(
-                "!variables.sandbox_operator || variables.platform || variables.own_sandbox",
+                "!variables.sandbox_operator || variables.platform || variables.own_sandbox || "
+                f"({_OWN_VOLUME})",
                 "the operator of sandboxes changes what is in its own namespaces only.",
             ),
             Validation(
@@ -107,6 +128,7 @@ RULE = Rule(
             _operator(requested_namespace()),
             _operator(requested_namespace(labels={naming.LABEL_OWNER: "1"}), requested_namespace()),
             _operator(None, requested_namespace()),
+            _operator(None, _volume(REQUESTED)),
             _operator(_in(REQUESTED, "NetworkPolicy", **_POLICY)),
             _operator(_in(REQUESTED, "RoleBinding", **_TO_ADMIN)),
             Attempt(_in("kube-system", "NetworkPolicy", **_POLICY), platform=True),
@@ -125,6 +147,8 @@ RULE = Rule(
             _operator(_in(NAMESPACE, "RoleBinding", **_TO_ADMIN)),
             _operator(_in("default", "ServiceAccount", automountServiceAccountToken=False)),
             _operator(role()),
+            _operator(None, _volume(NAMESPACE)),
+            _operator(_volume(REQUESTED)),
         ),
     ),
     live=tried("operator-stays-in-sandboxes"),

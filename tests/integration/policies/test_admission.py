@@ -10,10 +10,10 @@ from infra import naming, toolchain
 from infra.cluster import manifests
 from infra.cluster.manifests import labelled
 from infra.sandbox.definition import definition
-from policies import cluster
+from policies import cluster, examples
 from policies.admission import Settings
 from tests.harness.api_server import running
-from tests.harness.definitions import install
+from tests.harness.definitions import install, wait_until_judged
 from tests.live.support import drift, policies
 from tests.live.support.api import Api, eventually, location, say
 from tests.live.support.policies import RULES, Trial
@@ -33,6 +33,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         for manifest in OBJECTS:
             answer = found.create(manifest)
             assert answer.status_code == 201, f"{manifest['metadata']['name']}: {say(answer)}"
+        wait_until_judged(found, examples.sandbox())
         security = manifests.pod_security_labels("restricted", KUBERNETES)
         labels = {**LABELS, naming.LABEL_SANDBOX: "demo", **security}
         for manifest in (

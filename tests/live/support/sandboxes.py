@@ -33,6 +33,8 @@ def make(manifest: Mapping[str, Any], acting_as: Callable[[str], Api], operator:
     kept = {key: manifest["metadata"][key] for key in _KEPT if key in manifest["metadata"]}
     if kept:
         _must(operator.patch(path, {"metadata": kept}))
+    if status := manifest.get("status"):
+        _must(operator.patch(f"{path}/status", {"status": status}))
     return path
 
 
