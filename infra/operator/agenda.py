@@ -7,7 +7,6 @@ comes back later and later, up to a limit; one that was told of something new co
 from __future__ import annotations
 
 import heapq
-import math
 import random
 import threading
 import time
@@ -68,7 +67,7 @@ class Agenda:
             self._failures[name] = count + 1
             longest = min(LAST_RETRY, FIRST_RETRY * 2 ** min(count, 16))
             # Not all at the same moment, when what failed was the same for all.
-            pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+            pause: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
             self._give_back(name, pause)
             return pause
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.operator import life
-from infra.operator.life import ENDED, Act, Done, Rules, Step, Told
+from infra.operator.life import Act, Done, Rules, Step, Told
 from infra.sandbox.resource import Condition, Ending, Phase, Sandbox, Status, duration
 
 Update = dict[str, Any]
@@ -37,6 +37,8 @@ def after(
     Steps that change no status (`ADOPT`, `RELEASE`, `FORGET`) leave it as it is.
     """
     found = outcome or Outcome()
+    # As the API server itself writes times.
+    now = now.replace(microsecond=0)
     change = _CHANGES.get(act.step)
     if change is None:
         return sandbox.status
@@ -103,7 +105,10 @@ def _approve(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Out
 
 
 def _identify(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
-    del sandbox, act, now, rules, found
+    """Unless no sandbox may be what is asked for."""
+    del act
+    if found.failed:
+        return _refuse(sandbox, Act(Step.REFUSE, because=found.failed), now, rules, found)
     told = Told(Done.PROVISIONED, False, "InProgress", "")
     return {"phase": Phase.PROVISIONING}, [told]
 
@@ -199,5 +204,3 @@ _CHANGES: dict[Step, Callable[[Sandbox, Act, datetime, Rules, Outcome], Change]]
     **{step: _done(type_) for type_, step in life.DESTRUCTION},
     Step.CERTIFY: _certify,
 }
-
-__all__ = ["ENDED", "Outcome", "after"]

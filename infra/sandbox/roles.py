@@ -20,7 +20,56 @@ Rule = dict[str, list[str]]
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ["get", "list", "watch"]
 _MAKE = ["create", "get", "list", "patch", "delete"]
-_EMPTY = ["get", "list", "watch", "delete", "deletecollection"]
+_KEEP = ["create", "get", "list", "patch"]
+
+#: Kinds of Kubernetes and Cilium in which the operator looks for what is left of a sandbox,
+#: wherever that could be, and with which it does nothing else.
+_SWEPT: dict[str, list[str]] = {
+    "": ["endpoints", "events", "nodes", "podtemplates", "replicationcontrollers", "services"],
+    "admissionregistration.k8s.io": [
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+        "mutatingwebhookconfigurations",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+        "validatingwebhookconfigurations",
+    ],
+    "apiextensions.k8s.io": ["customresourcedefinitions"],
+    "apiregistration.k8s.io": ["apiservices"],
+    "apps": ["controllerrevisions", "daemonsets"],
+    "autoscaling": ["horizontalpodautoscalers"],
+    "certificates.k8s.io": ["certificatesigningrequests"],
+    "cilium.io": [
+        "ciliumclusterwidenetworkpolicies",
+        "ciliumendpoints",
+        "ciliumidentities",
+        "ciliumnetworkpolicies",
+        "ciliumnodes",
+    ],
+    "coordination.k8s.io": ["leases"],
+    "discovery.k8s.io": ["endpointslices"],
+    "events.k8s.io": ["events"],
+    "flowcontrol.apiserver.k8s.io": ["flowschemas", "prioritylevelconfigurations"],
+    "networking.k8s.io": ["ingressclasses", "ingresses", "ipaddresses", "servicecidrs"],
+    "node.k8s.io": ["runtimeclasses"],
+    "policy": ["poddisruptionbudgets"],
+    _RBAC: ["clusterrolebindings", "clusterroles", "roles"],
+    "resource.k8s.io": [
+        "deviceclasses",
+        "resourceclaims",
+        "resourceclaimtemplates",
+        "resourceslices",
+    ],
+    "scheduling.k8s.io": ["priorityclasses"],
+    "storage.k8s.io": [
+        "csidrivers",
+        "csinodes",
+        "csistoragecapacities",
+        "storageclasses",
+        "volumeattachments",
+        "volumeattributesclasses",
+    ],
+}
 
 
 def _rule(group: str, resources: list[str], verbs: list[str]) -> Rule:
@@ -57,32 +106,22 @@ def operator() -> list[Rule]:
     gives = _rule(_RBAC, ["clusterroles"], ["bind"])
     return [
         _rule(GROUP, [PLURAL], [*_READ, "patch", "delete"]),
-        _rule(GROUP, [f"{PLURAL}/status"], ["get", "patch", "update"]),
+        # `update` says to policies who the operator is.
+        _rule(GROUP, [f"{PLURAL}/status"], ["patch", "update"]),
         _rule("", ["namespaces"], [*_MAKE, "watch"]),
-        _rule("", ["limitranges", "resourcequotas", "serviceaccounts"], _MAKE),
+        _rule("", ["limitranges", "resourcequotas"], _KEEP),
+        _rule("", ["serviceaccounts"], _MAKE),
         _rule("networking.k8s.io", ["networkpolicies"], _MAKE),
-        _rule(_RBAC, ["rolebindings"], [*_MAKE, "deletecollection"]),
+        _rule(_RBAC, ["rolebindings"], [*_KEEP, "deletecollection"]),
         # It gives rights that it does not have itself, and no others.
         {**gives, "resourceNames": [naming.PRINCIPAL_ROLE, naming.TOKEN_ROLE]},
         # The probe, and everything that is in a sandbox at its end.
-        _rule("", ["pods"], ["create", *_EMPTY]),
-        _rule("", ["persistentvolumeclaims"], _EMPTY),
+        _rule("", ["pods"], ["create", "delete", "deletecollection", *_READ]),
+        _rule("", ["persistentvolumeclaims"], ["deletecollection", *_READ]),
         _rule("", ["persistentvolumes"], [*_READ, "delete"]),
-        _rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"], _EMPTY),
-        _rule("batch", ["cronjobs", "jobs"], _EMPTY),
-        # The sweep looks for what is left, wherever it could be.
-        _rule(
-            "",
-            ["endpoints", "events", "nodes", "podtemplates", "replicationcontrollers", "services"],
-            ["list"],
-        ),
-        _rule("autoscaling", ["horizontalpodautoscalers"], ["list"]),
-        _rule("coordination.k8s.io", ["leases"], ["list"]),
-        _rule("discovery.k8s.io", ["endpointslices"], ["list"]),
-        _rule("networking.k8s.io", ["ingresses"], ["list"]),
-        _rule("policy", ["poddisruptionbudgets"], ["list"]),
-        _rule(_RBAC, ["clusterrolebindings", "clusterroles", "roles"], ["list"]),
-        _rule("storage.k8s.io", ["csistoragecapacities", "volumeattachments"], ["list"]),
+        _rule("apps", ["deployments", "replicasets", "statefulsets"], ["deletecollection", "list"]),
+        _rule("batch", ["cronjobs", "jobs"], ["deletecollection", "list"]),
+        *(_rule(group, kinds, ["list"]) for group, kinds in _SWEPT.items()),
     ]
 
 

@@ -104,18 +104,20 @@ class SandboxVault:
         for path in list(self._secrets(self._prefix(namespace))):
             self.vault.remove(path)
 
-    def leftovers(self, namespace: str) -> tuple[list[str], int]:
-        """API paths of what there still is of the sandbox, and how many objects were looked at."""
+    def left_keys(self, namespace: str) -> tuple[list[str], int]:
+        """API paths of keys that it still has, and how many keys were looked at."""
         keys = self._names(f"{self.mounts.transit}/keys")
+        return [self._key(namespace)] if namespace in keys else [], len(keys)
+
+    def left_paths(self, namespace: str) -> tuple[list[str], int]:
+        """API paths of logins and secrets that it still has, and how many were looked at."""
         roles = self._names(f"auth/{self.mounts.jwt}/role")
         prefixes = self._names(f"{self.mounts.kv}/metadata/{naming.VAULT_REQUESTED}")
-        found = [self._key(namespace)] if namespace in keys else []
-        found += [self._role(namespace)] if namespace in roles else []
+        found = [self._role(namespace)] if namespace in roles else []
         found += [self._prefix(namespace)] if f"{namespace}/" in prefixes else []
         entity = self.entity(namespace)
         found += [f"identity/entity/id/{entity}"] if entity else []
-        # At least one: whether there is an entity was asked.
-        return found, len(keys) + len(roles) + len(prefixes) + 1
+        return found, len(roles) + len(prefixes) + (1 if entity else 0)
 
     def all_namespaces(self) -> set[str]:
         """Namespaces of all sandboxes of the operator of which there is something."""

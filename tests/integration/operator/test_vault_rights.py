@@ -242,9 +242,10 @@ def test_the_end_leaves_nothing(ground: Ground, corners: SandboxVault) -> None:
         for value in ("old", "new"):
             path = f"kv/data/requested/{name}/{secret}"
             assert ground.ask(workload, "POST", path, {"data": {"a": value}}).status_code == 200
-    there, looked = corners.leftovers(name)
-    assert len(there) == 4
-    assert looked > 4
+    assert corners.left_keys(name)[0] == [f"transit/keys/{name}"]
+    there, looked = corners.left_paths(name)
+    assert len(there) == 3
+    assert looked > 3
     assert name in corners.all_namespaces()
     with pytest.raises(VaultRefused, match="success"):
         corners.refusal(name, sealed)
@@ -252,7 +253,8 @@ def test_the_end_leaves_nothing(ground: Ground, corners: SandboxVault) -> None:
         corners.shut_out(name)
         corners.destroy_key(name)
         corners.destroy_secrets(name)
-    assert corners.leftovers(name)[0] == []
+    assert corners.left_keys(name)[0] == []
+    assert corners.left_paths(name)[0] == []
     assert name not in corners.all_namespaces()
     assert KEY_LOST in corners.refusal(name, sealed)
     # A key of the same name is another key.
@@ -265,10 +267,12 @@ def test_the_end_leaves_nothing(ground: Ground, corners: SandboxVault) -> None:
 def test_what_is_left_is_named(corners: SandboxVault) -> None:
     name = "sandbox-x-left"
     corners.make_key(name)
-    assert corners.leftovers(name)[0] == [f"transit/keys/{name}"]
+    assert corners.left_keys(name)[0] == [f"transit/keys/{name}"]
+    assert corners.left_paths(name)[0] == []
     corners.destroy_key(name)
     corners.let_in(name)
-    assert corners.leftovers(name)[0] == [f"auth/jwt/role/{name}"]
+    assert corners.left_keys(name)[0] == []
+    assert corners.left_paths(name)[0] == [f"auth/jwt/role/{name}"]
     corners.shut_out(name)
 
 
