@@ -176,7 +176,7 @@ class PlaybookInvalid(LabError):
 
 class BackupUnreadable(LabError):
     code = "LAB-503"
-    title = "a copy of etcd or Vault cannot be read"
+    title = "a copy of etcd, Vault or a database cannot be read"
 
 
 class VaultUnreachable(LabError):
