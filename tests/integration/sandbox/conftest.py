@@ -28,15 +28,22 @@ def request(name: str = "example", **spec: Any) -> Manifest:
     }
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+@pytest.fixture(scope="module")
+def server_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """Without anything of a lab."""
     kubernetes, etcd = toolchain.binary("kubernetes"), toolchain.binary("etcd")
     with running(tmp_path_factory.mktemp("api"), kubernetes=kubernetes, etcd=etcd) as found:
-        install(Api(found.client), definition())
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def server(server_alone: ApiServer) -> ApiServer:
+    """With the kind, and nothing that judges who asks."""
+    install(Api(server_alone.client), definition())
+    return server_alone
+
+
+@pytest.fixture(scope="module")
 def api(server: ApiServer) -> Api:
     """The administrator."""
     return Api(server.client)
