@@ -3,7 +3,7 @@
 Every error names its cause (`message`) and the next step (`next_step`). Codes are grouped:
 1xx configuration, 2xx the machine it runs on, 3xx toolchain and images, 4xx local machines,
 5xx Ansible, 6xx Vault, 7xx Pulumi and its plugins, 8xx verification and
-evidence. A code is never reused.
+evidence, 9xx sandboxes that people ask for. A code is never reused.
 """
 
 from __future__ import annotations
@@ -328,6 +328,101 @@ class SandboxNotIsolated(LabError):
 
     code = "LAB-811"
     title = "a wall of a sandbox does not hold"
+
+
+class SandboxServiceMissing(LabError):
+    code = "LAB-901"
+    title = "nobody can ask for sandboxes here"
+
+
+class SandboxNotFound(LabError):
+    code = "LAB-902"
+    title = "no such sandbox"
+
+
+class SandboxNameTaken(LabError):
+    code = "LAB-903"
+    title = "a sandbox of that name is there already"
+
+
+class ProfileUnknown(LabError):
+    code = "LAB-904"
+    title = "this lab has no such profile"
+
+
+class LifeTooLong(LabError):
+    code = "LAB-905"
+    title = "no sandbox lives that long here"
+
+
+class RequestImpossible(LabError):
+    """The message names every field that is wrong."""
+
+    code = "LAB-906"
+    title = "this cannot be asked for"
+
+
+class NoSandboxRole(LabError):
+    code = "LAB-907"
+    title = "this user has no role with sandboxes"
+
+
+class NotARequester(LabError):
+    code = "LAB-908"
+    title = "this user may not ask for sandboxes"
+
+
+class NotAnApprover(LabError):
+    code = "LAB-909"
+    title = "this user may not approve or reject sandboxes"
+
+
+class OwnRequest(LabError):
+    """Four eyes: somebody else has to approve."""
+
+    code = "LAB-910"
+    title = "nobody approves what he asked for himself"
+
+
+class NotTheRequester(LabError):
+    code = "LAB-911"
+    title = "only whoever asked for the sandbox may do that"
+
+
+class NotAnOfficer(LabError):
+    code = "LAB-912"
+    title = "only security officers may do that"
+
+
+class RenewalUnknown(LabError):
+    code = "LAB-913"
+    title = "nobody asked for that renewal"
+
+
+class SandboxNotReady(LabError):
+    """It is not made yet, waits for approval, or is suspended; the message says which."""
+
+    code = "LAB-914"
+    title = "nobody is let into the sandbox now"
+
+
+class SandboxOver(LabError):
+    """Rejected, failed, destroyed or being destroyed: that never changes."""
+
+    code = "LAB-915"
+    title = "the sandbox has ended"
+
+
+class WaitedTooLong(LabError):
+    """What was asked for goes on."""
+
+    code = "LAB-916"
+    title = "the time to wait is over"
+
+
+class NoPodToEnter(LabError):
+    code = "LAB-917"
+    title = "there is no pod, or more than one, in which the command could run"
 
 
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:

@@ -21,6 +21,7 @@ _GROUPS = {
     "6": "Vault",
     "7": "Pulumi and its plugins",
     "8": "Verification, lifecycle and evidence",
+    "9": "Sandboxes that people ask for",
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -129,18 +129,19 @@ class Api:
         caller: Callable[[], Caller] = lambda: _TO_LOG,
         agent: str = "ai-lab",
         observer: Callable[[httpx.Headers], None] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
         transport: httpx.BaseTransport | None = None,
         patience: float = PATIENCE,
     ) -> None:
         """`caller` is asked at each request; `agent` is what the server's logs call us; `observer`
-        sees the headers of every answer.
+        sees the headers of every answer; `headers` are sent with each request.
         """
         self.server = connection.server
         self._caller = caller
         self._patience = patience
         self._http = httpx.Client(
             base_url=connection.server,
-            headers={"Accept": JSON, "User-Agent": agent},
+            headers=[("Accept", JSON), ("User-Agent", agent), *headers],
             auth=None if connection.token is None else _Bearer(connection.token),
             verify=connection.tls,
             transport=transport,

@@ -50,6 +50,8 @@ class Connection:
     token: Callable[[], str] | None
     #: The caller's own default namespace.
     namespace: str
+    #: The server's certificate authority (PEM), where it is not the system's own.
+    authority: bytes | None = None
 
 
 def trusting(authority: bytes | None) -> ssl.SSLContext:

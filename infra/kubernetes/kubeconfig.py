@@ -120,6 +120,7 @@ def _connection(
         tls=tls,
         token=_token(user, folder),
         namespace=str(context.get("namespace") or "default"),
+        authority=authority,
     )
 
 
