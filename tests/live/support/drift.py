@@ -19,6 +19,8 @@ _PARTS = (
 )
 #: Parts in which the server fills in defaults, so that more than asked for may be there.
 _DEFAULTED = ("Namespace",)
+#: Kinds in whose depths the server fills in defaults: only what was asked for is compared.
+_FILLED = ("Deployment",)
 
 
 def differences(asked: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
@@ -32,10 +34,21 @@ def differences(asked: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
             for key, value in wanted.items()
             if there.get(key) != value
         ]
+    if asked["kind"] in _FILLED:
+        live = _within(asked, live)
     for part in _PARTS:
         if part in asked or (part in live and asked["kind"] not in _DEFAULTED):
             found += _compare(part, asked.get(part), live.get(part))
     return found
+
+
+def _within(asked: Any, live: Any) -> Any:
+    """What there is of the fields that were asked for."""
+    if isinstance(asked, Mapping) and isinstance(live, Mapping):
+        return {key: _within(value, live[key]) for key, value in asked.items() if key in live}
+    if _is_list(asked) and _is_list(live) and len(asked) == len(live):
+        return [_within(one, other) for one, other in zip(asked, live, strict=True)]
+    return live
 
 
 def _compare(path: str, asked: Any, live: Any) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from infra.cluster import objects, policies
+from infra import toolchain
+from infra.cluster import auditor_objects, objects, policies
 from infra.cluster.manifests import Manifest
 from infra.sandbox import blueprint, service
 from infra.sandbox.blueprint import Blueprint
 from policies import cluster
+from stacks import machines
 from tests.live.support.api import Api
 from tests.live.support.lab import Lab
 
@@ -24,12 +26,16 @@ def sandboxes(lab: Lab, version: str) -> dict[str, Blueprint]:
 
 
 def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
-    """Every object of the cluster's baseline by its title."""
+    """Every object of the cluster's baseline and of its policies' auditor by its title."""
     enforced = cluster.objects(policies.settings(lab.config), version, policies.levels(lab.config))
     made = objects.baseline(
         lab.name, version, policies=enforced, extensions=service.extensions(lab.config)
     )
-    return {title(found): found for found in made}
+    ground = machines.auditor_ground(lab.config, toolchain.artifacts())
+    auditor = auditor_objects.objects(
+        lab.name, policies.told(lab.config, version), ground.image, audience=ground.audience
+    )
+    return {title(found): found for found in (*made, *auditor)}
 
 
 def title(manifest: Manifest) -> str:

@@ -119,3 +119,33 @@ def test_rights_one_by_one() -> None:
     }
     assert rbac.is_built_in({"metadata": {"labels": rbac.BUILT_IN}})
     assert not rbac.is_built_in({"metadata": {}})
+
+
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "d", "namespace": "n"},
+    "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}},
+}
+
+
+def test_defaults_in_the_depths_of_a_deployment_are_no_difference() -> None:
+    there = live(DEPLOYMENT)
+    there["spec"]["progressDeadlineSeconds"] = 600
+    there["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    assert drift.differences(DEPLOYMENT, there) == []
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        lambda spec: spec.update(replicas=0),
+        lambda spec: spec["template"]["spec"]["containers"][0].update(image="evil"),
+        lambda spec: spec["template"]["spec"]["containers"].append({"name": "more"}),
+        lambda spec: spec.pop("template"),
+    ],
+)
+def test_a_changed_deployment_is_seen(seed: Any) -> None:
+    there = live(DEPLOYMENT)
+    seed(there["spec"])
+    assert drift.differences(DEPLOYMENT, there)
