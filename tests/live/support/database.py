@@ -16,8 +16,9 @@ CONFIGURATION = "/etc/ai-lab/database"
 
 #: Rules of authentication as the server has read them.
 RULES = (
-    "SELECT type, coalesce(array_to_string(user_name, ','), ''), coalesce(address, ''), "
-    "auth_method, coalesce(array_to_string(options, ','), ''), coalesce(error, '') "
+    "SELECT type, coalesce(array_to_string(user_name, ','), ''), "
+    "coalesce(address || '/' || netmask, address, ''), auth_method, "
+    "coalesce(array_to_string(options, ','), ''), coalesce(error, '') "
     "FROM pg_hba_file_rules ORDER BY line_number;"
 )
 
@@ -37,7 +38,7 @@ def rule_faults(answer: str, *, users: set[str], addresses: set[str]) -> Iterato
             yield f"{names} from {address} comes by {method}, not by a certificate"
         elif not set(names.split(",")) <= users:
             yield f"{names} is not a user of the lab's"
-        elif address not in addresses:
+        elif address not in {f"{one}/255.255.255.255" for one in addresses}:
             yield f"{names} may come from {address}"
 
 
