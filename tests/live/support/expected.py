@@ -31,7 +31,7 @@ def baseline(lab: Lab, version: str) -> dict[str, Manifest]:
     made = objects.baseline(
         lab.name, version, policies=enforced, extensions=service.extensions(lab.config)
     )
-    ground = machines.auditor_ground(lab.config, toolchain.artifacts())
+    ground = machines.auditor_ground(lab.config, toolchain.artifacts(planned=True))
     auditor = auditor_objects.objects(
         lab.name, policies.told(lab.config, version), ground.image, audience=ground.audience
     )
