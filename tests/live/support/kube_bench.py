@@ -96,7 +96,8 @@ def parse(text: str) -> dict[str, Verdict]:
 
 def _results(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for controls in document["Controls"]:
-        for group in controls["tests"]:
+        # A section of which nothing was asked says null.
+        for group in controls["tests"] or ():
             yield from group["results"]
 
 

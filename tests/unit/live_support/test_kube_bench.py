@@ -145,6 +145,12 @@ def test_what_it_prints_is_read() -> None:
     assert found["3.1.1"].manual
 
 
+def test_a_section_of_which_nothing_was_asked_has_no_verdicts() -> None:
+    document = json.loads(PRINTED)
+    document["Controls"][0]["tests"] = None
+    assert "1.1.11" not in kube_bench.parse(json.dumps(document))
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "error: no benchmark"])
 def test_what_is_no_run_is_no_verdict(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
