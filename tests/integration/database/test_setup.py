@@ -142,6 +142,7 @@ BAD_RULES = {
     "without tls": ("hostnossl all all 127.0.0.1/32 trust", ""),
     "any certificate": ("hostssl all all 127.0.0.1/32 trust clientcert=verify-ca", ""),
     "from anywhere": (f"hostssl evidence {WRITER} 0.0.0.0/0 cert", ""),
+    "from a neighbour": (f"hostssl evidence {WRITER} 127.0.0.1/8 cert", ""),
     "another user": ("hostssl evidence evidence_owner 127.0.0.1/32 cert", ""),
     "everybody on the machine": ("local all all trust", ""),
     "no rule at all": ("hostssl nonsense", ""),

@@ -71,7 +71,7 @@ def role() -> Role:
 
 
 def test_each_type_has_its_own_token_and_kind() -> None:
-    assert len({type_.token for type_ in vault.TYPES}) == len(vault.TYPES) == 7
+    assert len({type_.token for type_ in vault.TYPES}) == len(vault.TYPES) == 8
     for type_ in vault.TYPES:
         assert type_.token == f"ailab:vault:{type(type_.kind).__name__}"
 
