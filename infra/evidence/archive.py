@@ -2,8 +2,8 @@
 
 Not compressed, on purpose: what is read is never larger than the file, any machine has a program
 that unpacks it, and the same content is the same bytes everywhere (a compressor's output differs
-between versions). `unpack` compares the whole file with what `pack` writes for what it has read, so that
-there is no second way to say anything, and never writes a file.
+between versions). `unpack` compares the whole file with what `pack` writes for what it has read, so
+that there is no second way to say anything, and never writes a file.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from infra.evidence.dsse import Envelope
 from infra.evidence.manifest import CERTIFICATE, MANIFEST, RECORDS, key_file
 from tests.harness.evidence import ALICE, START, MemorySigner, exported, live, store
 from tests.unit.evidence.test_bundle import FILES, KEY, LINES, OTHERS, SIGNER
+from tests.unit.evidence.test_chain import resigned
 
 [SCRIPT] = re.findall(
     r"^---- begin verify\.sh ----\n(.*)^---- end verify\.sh ----$",
@@ -69,6 +70,10 @@ TAMPERED: dict[str, Callable[[], dict[str, bytes]]] = {
     "a foreign record": lambda: records(
         LINES[0], OTHERS[RECORDS].splitlines(keepends=True)[1], *LINES[2:]
     ),
+    # By somebody who may sign: only the manifest's head is in the way.
+    "another end": lambda: records(
+        *LINES[:-1], resigned(LINES[-1].strip(), SIGNER, idempotency_key="other") + b"\n"
+    ),
     "a changed manifest": lambda: FILES | {MANIFEST: FILES[MANIFEST].replace(b"eyJ", b"eyK", 1)},
     "another certificate": lambda: FILES | {CERTIFICATE: OTHERS[CERTIFICATE]},
     "no certificate": lambda: {name: FILES[name] for name in FILES if name != CERTIFICATE},
@@ -84,7 +89,9 @@ def test_a_bundle_that_was_tampered_with(how: str, tmp_path: Path) -> None:
     assert "whole" not in done.stdout
 
 
-@pytest.mark.parametrize("how", ["a changed record", "a missing record", "a missing end"])
+@pytest.mark.parametrize(
+    "how", ["a changed record", "a missing record", "a missing end", "another end"]
+)
 def test_the_log_is_checked_by_itself_too(how: str, tmp_path: Path) -> None:
     """Not only its hash in the manifest: here that loop is left out."""
     files = re.sub(r"while IFS='\"'.*?done <\"\$work/files\"\n", "", SCRIPT, flags=re.DOTALL)
