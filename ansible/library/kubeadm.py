@@ -157,7 +157,7 @@ class Kubeadm:
 
 
 def _for_root_alone(file: Path) -> bool:
-    """kubeadm lets everybody read it (CIS 4.1.9), and keeps the mode of a file that is there."""
+    """Kubeadm lets everybody read it (CIS 4.1.9), and keeps the mode of a file that is there."""
     if file.stat().st_mode & 0o777 == 0o600:
         return False
     file.chmod(0o600)

@@ -7,7 +7,6 @@ from policies.platform import MAY
 from policies.requests import NO_REQUEST, tried
 from policies.rule import Rule, Severity
 
-
 #: What its operator may forget: nothing is left of it, or nothing was ever made.
 _ENDED = ["Destroyed", "Rejected", "Failed"]
 
