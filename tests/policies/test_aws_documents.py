@@ -169,7 +169,6 @@ def test_a_forbidden_type_is_always_denied() -> None:
     assert check.types == ("some:type:One", "some:type:Other")
     assert list(check.faults("some:type:One", {})) == []
     assert list(check.faults("some:type:Other", {})) == ["there must be no Other"]
-    assert check.remedied("some:type:Other", {}) is None
 
 
 def test_parts_name_their_whole_by_dependency_or_by_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ class Remembered(Kind[RoleSpec]):
     def read(self, vault: Vault, spec: RoleSpec, known: Mapping[str, Any]) -> Live | None:
         assert vault.connection == Connection(
             CONNECTION["address"],
-            *map(type(vault.connection.credentials), list(CONNECTION.values())[1:]),
+            Path(CONNECTION["caCertificate"]),
+            Path(CONNECTION["credentials"]),
         )
         if self.there is None:
             return None
