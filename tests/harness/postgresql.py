@@ -84,11 +84,19 @@ class LabDatabase:
         return server.Server(self.programs, self.folder / "socket", self.port)
 
     @property
-    def pids(self) -> list[int]:
-        """The server and everything that it started."""
+    def memory(self) -> int:
+        """KiB of the server and all that it started; what they share counts once (PSS)."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        return [self._process.pid, *map(int, children.split())]
+        own = Path(f"/proc/{self._process.pid}")
+        children = (own / "task" / own.name / "children").read_text().split()
+        total = 0
+        for pid in (own.name, *children):
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a connection that has just ended
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return total
 
     def write(self, name: str, content: str) -> None:
         """A file of the configuration."""
