@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import yaml
 
 from infra.naming import SANDBOX_SERVICE_ACCOUNT, sandbox_namespace
 from tests.live.support import root_token
@@ -291,8 +292,11 @@ def encryption_off(world: World) -> Iterator[None]:
     """New secrets are stored in plain; old ones stay readable."""
     file = _encryption_file(world)
     text = world.control_plane.file(file).content_string
-    plain = text.replace("providers: [", 'providers: [{"identity": {}}, ')
-    assert plain != text, f"{file} is written in a way that this test does not know."
+    config = yaml.safe_load(text)
+    for kinds in config["resources"]:
+        # The first one writes.
+        kinds["providers"].insert(0, {"identity": {}})
+    plain = yaml.safe_dump(config)
     try:
         _restart_api_server(world, lambda: _write(world.control_plane, file, plain))
         yield
