@@ -62,4 +62,8 @@ def trusting(authority: bytes | None) -> ssl.SSLContext:
     """
     tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python 3.13 wants extensions of RFC 5280 that the authorities of older EKS clusters lack
+    # (https://github.com/kubernetes-client/python/issues/2394); Go's clients, kubectl among them,
+    # do not. Who signed what, for which name and until when, is verified all the same.
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return tls

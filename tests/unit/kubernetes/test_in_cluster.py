@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_a_pod_knows_server_authority_and_token(mounted: Path) -> None:
     assert found.token() == "t"
     (mounted / "token").write_text("renewed")
     assert found.token() == "renewed"
+
+
+def test_the_server_is_verified_without_asking_for_more_than_kubectl_does(mounted: Path) -> None:
+    tls = in_cluster.connection(mounted, POD).tls
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
+    assert tls.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert not tls.verify_flags & ssl.VERIFY_X509_STRICT
 
 
 def test_addresses_of_version_6_are_bracketed(mounted: Path) -> None:
