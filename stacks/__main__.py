@@ -3,9 +3,12 @@
 from typing import assert_never
 
 from infra import config
-from stacks import aws, azure, hybrid, local, onprem
+from stacks import aws, azure, hybrid, local, onprem, requests
 
-match config.from_pulumi():
+found = config.from_pulumi()
+# Before anything is declared: what cannot be must not leave a half-made lab.
+requests.require_place(found)
+match found:
     case config.LocalLab() as lab:
         local.compose(lab)
     case config.OnPremLab() as lab:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from infra import naming
 from infra.auditor.told import Told
 from infra.cluster import auditor, kubernetes
 from infra.cluster.auditor import PolicyAuditor
@@ -19,6 +20,7 @@ from infra.sandbox.component import SandboxNamespace
 from infra.sandbox.service import extensions
 from infra.secrets.database import DatabaseLogins
 from infra.secrets.store import ClusterLogin, VaultBaseline
+from stacks import requests
 
 
 def compose(
@@ -33,6 +35,7 @@ def compose(
     system_routes: Sequence[SystemRoute] | None = None,
     database: DatabaseServer | None = None,
     service: Lab | None = None,
+    operator_ground: requests.Ground | None = None,
     part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
@@ -40,14 +43,16 @@ def compose(
     `drawings` come from the caller, who draws before anything is declared: a sandbox that may
     not be must not leave a half-made lab. `told` is what the cluster's policies and their auditor
     know of the lab (infra.cluster.policies). `system_routes`: see `objects.baseline`. `service` is
-    the lab's configuration, in the cluster where sandboxes can be asked for. `part` names a further
-    ground of a hybrid lab, so that its resources have names of their own.
+    the lab's configuration, in the cluster where sandboxes can be asked for; `operator_ground` is
+    for who makes these. `part` names a further ground of a hybrid lab, so that its resources have
+    names of their own.
     """
     name, prefix = (f"{lab}-{part}", f"{part}/") if part else (lab, "")
     login = ClusterLogin(name, secret_store=secret_store, cluster=cluster)
+    logins: DatabaseLogins | None = None
     if database is not None:
         # The users of a lab's database are service accounts of this cluster.
-        DatabaseLogins(name, secret_store=secret_store, server=database, login=login.login)
+        logins = DatabaseLogins(name, secret_store=secret_store, server=database, login=login.login)
     access = kubernetes.access(cluster, prefix)
     baseline = ClusterBaseline(
         name,
@@ -67,6 +72,18 @@ def compose(
         access=access,
         opts=pulumi.ResourceOptions(depends_on=[baseline]),
     )
+    if service is not None and operator_ground is not None and logins is not None:
+        requests.declare(
+            name,
+            service,
+            operator_ground,
+            access=access,
+            secret_store=secret_store,
+            login=login.login,
+            engines=vault_engines,
+            database=logins.databases[naming.OPERATOR],
+            after=baseline,
+        )
     sandboxes = {
         drawing.spec.name: SandboxNamespace(
             drawing,

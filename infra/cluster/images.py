@@ -33,8 +33,17 @@ def ai_lab(artifacts: Mapping[str, Artifact], registry: str | None = None) -> Im
         artifacts: of the toolchain.
         registry: from where nodes pull it; None means that the lab put it onto them.
     """
+    return _image(AI_LAB, artifacts, registry)
+
+
+def probe(artifacts: Mapping[str, Artifact], registry: str | None = None) -> Image:
+    """The image of pods that look at a network from inside; arguments as for `ai_lab`."""
+    return _image("probe", artifacts, registry)
+
+
+def _image(name: str, artifacts: Mapping[str, Artifact], registry: str | None) -> Image:
     return Image(
-        reference=toolchain.image_name(registry, AI_LAB),
+        reference=toolchain.image_name(registry, name),
         pull="Never" if registry is None else "IfNotPresent",
-        archive=artifacts["image-ai-lab"].sha256 or UNKNOWN_TEXT,
+        archive=artifacts[f"image-{name}"].sha256 or UNKNOWN_TEXT,
     )

@@ -33,6 +33,8 @@ class ProvisionedHosts(pulumi.ComponentResource):
 
     cluster: Cluster
     secret_store: SecretStore
+    #: Certificate (PEM) of the authority that signed Vault's own.
+    vault_authority: pulumi.Output[str]
     #: Engines of the secret store; what uses keys or secrets depends on it.
     vault_baseline: VaultBaseline
     #: None where no machine carries one.
@@ -59,6 +61,7 @@ class ProvisionedHosts(pulumi.ComponentResource):
         runtime = plan.run("container_runtime", roles=_CLUSTER, goes_with=first, after=[base])
         vault_playbook, self.secret_store = vault_part.set_up(plan, vault, after=[base])
         authority = vault_playbook.facts.apply(lambda facts: str(facts["ca_certificate"]))
+        self.vault_authority = authority
 
         def access(role: str) -> MachineAccess:
             known = [(args.hostname(one), addresses[one.name]) for one in args.with_role(role)]

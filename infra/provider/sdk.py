@@ -277,6 +277,8 @@ class AuthMethod(_Mount):
     `config` is written to auth/PATH/config, for example jwt_validation_pubkeys and bound_issuer.
     """
 
+    _outputs = ("accessor",)
+
     def __init__(
         self,
         resource_name: str,
@@ -299,6 +301,11 @@ class AuthMethod(_Mount):
             "config": None if config is None else dict(config),
         }
         super().__init__(tokens.AUTH_METHOD, resource_name, connection, mount, opts)
+
+    @property
+    def accessor(self) -> pulumi.Output[str]:
+        """As what Vault knows this very method; policies name it."""
+        return self._output("accessor")
 
 
 class _Named(_VaultResource):

@@ -171,7 +171,7 @@ def operator_policy(mounts: Mounts) -> str:
     )  # fmt: skip
 
 
-def operator_role(mounts: Mounts) -> dict[str, Any]:
+def operator_role() -> dict[str, Any]:
     """The JWT role with which the operator logs in; Pulumi's to write."""
     return {
         "role_type": "jwt",

@@ -5,6 +5,7 @@ with the rights that it has in a cluster.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -65,7 +66,7 @@ TARGETS: list[dict[str, Any]] = [
 ]
 AS_IT_SHOULD_BE = {str(one["id"]): str(one["must_be"]) for one in TARGETS}
 #: Seconds that something may take on a machine that does much else.
-PATIENCE = 40.0
+PATIENCE = 120.0
 
 
 @dataclass
@@ -90,6 +91,10 @@ class Operator:
 
     def metrics(self) -> str:
         return httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False).text
+
+    def said(self, message: str) -> bool:
+        """Whether it logged that."""
+        return any(line.get("event") == message for line in self.lines())
 
     def until_logged(self, message: str, within: float = PATIENCE) -> dict[str, Any]:
         def look() -> list[dict[str, Any]]:
@@ -173,6 +178,8 @@ class SandboxLab:
                 cwd=REPOSITORY,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # It may start others, which end with it.
+                start_new_session=True,
                 env={
                     "PATH": os.environ["PATH"],
                     "KUBERNETES_SERVICE_HOST": "127.0.0.1",
@@ -187,8 +194,8 @@ class SandboxLab:
                 started.until_logged("leads")
             yield started
         finally:
-            if process.poll() is None:
-                process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def request(self, name: str, **spec: Any) -> dict[str, Any]:
@@ -422,7 +429,7 @@ def _vault(vault: vault_harness.Server, server: ApiServer) -> Mounts:
         (naming.OPERATOR, requested.operator_policy(mounts)),
     ):
         vault.api("PUT", f"sys/policies/acl/{name}", {"policy": rules})
-    vault.api("POST", f"auth/jwt/role/{naming.OPERATOR}", requested.operator_role(mounts))
+    vault.api("POST", f"auth/jwt/role/{naming.OPERATOR}", requested.operator_role())
     vault.api("POST", f"transit/keys/{naming.VAULT_EVIDENCE_KEY}", {"type": "ed25519"})
     return mounts
 

@@ -84,7 +84,7 @@ def _prepare(server: harness.Server, mounts: Mounts, operator: str) -> None:
     }
     for name, rules in policies.items():
         server.api("PUT", f"sys/policies/acl/{name}", {"policy": rules})
-    role = requested.operator_role(mounts)
+    role = requested.operator_role()
     server.api("POST", f"auth/{mounts.jwt}/role/{naming.OPERATOR}", role)
     server.api(
         "POST",
