@@ -16,7 +16,7 @@ from infra.cli.exit_codes import ExitCode
 from policies import cluster
 from policies.registry import all_rules
 from policies.rule import Verified
-from tests.live.support import machines, operations, takeaway
+from tests.live.support import auditor, machines, operations, takeaway
 from tests.live.support.api import administrator, eventually, location, say
 from tests.live.support.lab import Lab
 from tests.live.support.takeaway import World
@@ -166,6 +166,17 @@ def test_a_change_behind_the_policys_back_is_found(drift: Drift, world: World) -
     status, found = audited(world.lab, machines=machines)
     broken = {rule: one["places"] for rule, one in found.items() if not _holds(one)}
     assert status == ExitCode.OK, f"{drift.id} is put back, and these are broken: {broken}"
+
+
+def test_the_auditor_in_the_cluster_finds_it_too(world: World) -> None:
+    """Its metrics turn, and turn back; a new pod looks at once."""
+    where = ("services-stay-inside", "admission")
+    with administrator(world.lab.home.kubeconfig) as api:
+        with takeaway.policy_binding_deleted(world):
+            shown = auditor.scrape_anew(api, world.lab, world.hosts)
+        assert where in shown.broken, shown
+        again = auditor.scrape_anew(api, world.lab, world.hosts)
+    assert not again.broken, again
 
 
 def _holds(one: dict[str, Any]) -> bool:

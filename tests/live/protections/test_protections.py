@@ -59,6 +59,21 @@ PROTECTIONS = [
         ),
     ),
     Protection(
+        takeaway.auditor_stopped,
+        only=("cluster.policy-auditor*", "cluster.baseline"),
+        named=("cluster.policy-auditor", "cluster.baseline[Deployment/lab-auditor/policy-auditor]"),
+        # Nobody is there to be asked.
+        also=("cluster.policy-auditor.*",),
+    ),
+    Protection(
+        takeaway.auditor_widened,
+        only=("cluster.policy-auditor*", "cluster.baseline"),
+        named=(
+            "cluster.policy-auditor.rights",
+            "cluster.baseline[ClusterRole/ai-lab:policy-auditor]",
+        ),
+    ),
+    Protection(
         takeaway.sysctl_turned,
         only=("hosts.sysctl*", "hosts.swap*", "hosts.services*"),
         named=("hosts.sysctl[net.ipv4.conf.all.accept_redirects.*]",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 import yaml
 
+from infra.cluster.auditor_objects import ROLE
 from infra.naming import SANDBOX_SERVICE_ACCOUNT, sandbox_namespace
-from tests.live.support import root_token
+from tests.live.support import auditor, root_token
 from tests.live.support.api import Api, administrator, eventually, say
 from tests.live.support.facts import MANIFESTS
 from tests.live.support.lab import Lab
@@ -116,6 +117,36 @@ def policy_binding_deleted(world: World) -> Any:
     """The policy is still there and refuses nothing."""
     base = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
     return deleted(world, f"{base}/ai-lab-services-stay-inside")
+
+
+@contextmanager
+def auditor_stopped(world: World) -> Iterator[None]:
+    """Nobody audits the cluster any more, and nothing else changes."""
+    path = auditor.DEPLOYMENT
+    with patched(world, path, {"spec": {"replicas": 0}}):
+        with administrator(world.lab.home.kubeconfig) as api:
+            left = eventually(lambda: api.items(auditor.PODS), until=_none, within=RESTART)
+            assert not left, "the auditor's pod does not end."
+        yield
+    with administrator(world.lab.home.kubeconfig) as api:
+        eventually(
+            lambda: api.read(path)["status"].get("readyReplicas"), until=bool, within=RESTART
+        )
+
+
+def _none(found: Sized) -> bool:
+    return len(found) == 0
+
+
+@contextmanager
+def auditor_widened(world: World) -> Iterator[None]:
+    """The auditor may read secrets."""
+    path = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{ROLE}"
+    with administrator(world.lab.home.kubeconfig) as api:
+        rules = api.read(path)["rules"]
+    more = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
+    with patched(world, path, {"rules": [*rules, more]}):
+        yield
 
 
 def pod_security_label_dropped(world: World) -> Any:
