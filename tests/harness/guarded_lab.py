@@ -23,7 +23,7 @@ from infra.sandbox.resource import API_VERSION, GROUP, KIND, PATH, PLURAL
 from policies import cluster
 from policies.admission import Settings
 from tests.harness.api_server import ApiServer
-from tests.harness.definitions import install, wait_until_judged
+from tests.harness.definitions import install, wait_until_enforced, wait_until_judged
 from tests.live.support.api import Api, say
 from tests.live.support.rights import given, right, wait_until_allowed
 
@@ -119,6 +119,7 @@ def guarded(server: ApiServer) -> Iterator[GuardedLab]:
         answer = api.create(labelled(manifest, LABELS | _labels(manifest)))
         assert answer.status_code == 201, f"{manifest['metadata']['name']}: {say(answer)}"
     wait_until_judged(api, request("nobody", "judged"))
+    wait_until_enforced(api)
     with ExitStack() as stack:
         found = GuardedLab(server, api, lab)
         for name in (ALICE, BOB, CAROL, MALLORY, OLGA):
