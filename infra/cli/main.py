@@ -23,6 +23,7 @@ from infra.cli import (
     policies,
     preview,
     restore,
+    sandbox,
     status,
     test,
     up,
@@ -49,6 +50,7 @@ audit.register(policies.app)
 app.add_typer(policies.app, name="policies")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(restore.app, name="restore")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(toolchain_app, name="toolchain")
 
 

@@ -11,7 +11,8 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
 
 import httpx
 import tenacity
@@ -151,6 +152,21 @@ class Api:
             # A proxy of the environment has no business between us and the cluster.
             trust_env=False,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives its connections back; it can do nothing afterwards."""
+        self._http.close()
 
     def request(
         self,

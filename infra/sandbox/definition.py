@@ -22,10 +22,12 @@ from infra.sandbox.resource import DURATION, GROUP, KIND, PLURAL, VERSION, Phase
 
 Schema = dict[str, Any]
 
-_PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128}
+#: Nothing in it speaks to a terminal.
+_PLAIN = r"^[^\p{C}]*$"
+_PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128, "pattern": _PLAIN}
 #: Names that a sandbox can be made for (`infra.config.requests.User`).
 _REQUESTER: Schema = {**_PRINCIPAL, "pattern": "^[A-Za-z0-9._@-]+$"}
-_REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200}
+_REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200, "pattern": _PLAIN}
 _UNCHANGED = [{"rule": "self == oldSelf", "message": "What was asked for never changes."}]
 _MOST = 16
 _USUAL: Classification = "internal"
@@ -142,7 +144,12 @@ def _spec(limits: Limits) -> Schema:
                 "type": "array",
                 "maxItems": _MOST,
                 "default": [],
-                "items": {"type": "string", "minLength": 3, "maxLength": 256},
+                "items": {
+                    "type": "string",
+                    "minLength": 3,
+                    "maxLength": 256,
+                    "pattern": "^[^,\\s]+$",
+                },
                 "x-kubernetes-validations": _UNCHANGED,
             },
             "evidence": {

@@ -52,6 +52,15 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "no-purpose": (request(purpose=None), "spec.purpose"),
     "a-word-for-a-purpose": (request(purpose="test"), "spec.purpose"),
     "a-novel-for-a-purpose": (request(purpose="x" * 201), "spec.purpose"),
+    "a-purpose-that-speaks-to-terminals": (
+        request(purpose="Measure \x1b[2J the bias"),
+        "spec.purpose",
+    ),
+    "an-approver-that-speaks-to-terminals": (
+        request(approvals=[{"by": "bob\x1b]0;"}]),
+        "spec.approvals[0].by",
+    ),
+    "two-images-as-one": (request(images=["lab.local/a:1,lab.local/b:1"]), "spec.images[0]"),
     "no-requester": (request(requester=None), "spec.requester"),
     "requester-that-no-sandbox-can-be-for": (request(requester="Jane Doe"), "spec.requester"),
     "requester-that-is-a-program": (
