@@ -8,8 +8,10 @@ from typing import Any
 from infra import naming
 
 NAMESPACE = "sandbox-example"
-#: Of a sandbox that was asked for, with the one image that may run in it.
+#: Of a sandbox that was asked for.
 REQUESTED = naming.sandbox_namespace(f"{naming.REQUESTED_PREFIX}example")
+#: Of a sandbox with a list of images that may run in it, which has one.
+LISTED = "sandbox-listed"
 IMAGE = f"registry.k8s.io/pause@sha256:{'0' * 64}"
 
 #: People of the examples. On a running API server, users of the checks stand in for them.
@@ -33,7 +35,7 @@ def namespace_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     if not name.startswith(prefix):
         return wide_namespace(name)
     found = wide_namespace(name, labels={naming.LABEL_SANDBOX: name.removeprefix(prefix)})
-    if name.startswith(naming.sandbox_namespace(naming.REQUESTED_PREFIX)):
+    if name.startswith(LISTED):
         found["metadata"]["annotations"] = {naming.ANNOTATION_IMAGES: IMAGE}
     return found
 

@@ -27,7 +27,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 #: Where the API server has them. They have no namespace: each gets one of its own.
 PATH = f"/apis/{API_VERSION}/{PLURAL}"
 #: Keeps a sandbox's record until the operator has proven that nothing of it is left.
-FINALIZER = f"{GROUP}/destruction"
+FINALIZER = naming.SANDBOX_FINALIZER
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 #: A duration as Go and Kubernetes write it, of whole hours, minutes and seconds.

@@ -2,7 +2,7 @@
 
 from infra import naming
 from policies.admission import Admission, Scope, Validation
-from policies.examples import REQUESTED, pod
+from policies.examples import LISTED, pod
 from policies.kinds import WORKLOADS
 from policies.rule import ByAdmission, NotHere, Rule, Severity
 
@@ -18,7 +18,7 @@ _OTHER = f"registry.k8s.io/other@sha256:{'0' * 64}"
 def _there(**container: str) -> dict[str, object]:
     """In a sandbox that has a list."""
     found = pod(container=dict(container))
-    found["metadata"]["namespace"] = REQUESTED
+    found["metadata"]["namespace"] = LISTED
     return found
 
 

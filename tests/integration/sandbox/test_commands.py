@@ -20,6 +20,7 @@ from infra.cli import main
 from infra.cluster import manifests
 from infra.config import loading
 from infra.paths import Home
+from policies.examples import pod
 from tests.harness.api_server import ApiServer
 from tests.harness.guarded_lab import (
     ALICE,
@@ -354,7 +355,9 @@ def test_exec(
     assert main.run(["sandbox", "exec", *login, inside, "--", "id"]) != 0
     assert "LAB-917" in capfd.readouterr().err
     pods = f"/api/v1/namespaces/{WORKSHOP}/pods"
-    answer = lab.api.post(pods, _pod())
+    model = pod(serviceAccountName="robot")
+    model["metadata"] = {"name": "model", "namespace": WORKSHOP}
+    answer = lab.api.post(pods, model)
     assert answer.status_code == 201, say(answer)
     running = {"status": {"phase": "Running"}}
     assert lab.api.patch(f"{pods}/model/status", running).is_success
@@ -366,36 +369,6 @@ def test_exec(
     eventually(
         lambda: lab.api.get(f"{pods}/model").status_code, until=lambda got: got == 404, within=30
     )
-
-
-def _pod() -> dict[str, Any]:
-    resources = {"cpu": "10m", "memory": "16Mi"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "model", "namespace": WORKSHOP},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "serviceAccountName": "robot",
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "main",
-                    "image": f"registry.k8s.io/pause@sha256:{'0' * 64}",
-                    "resources": {"requests": resources, "limits": resources},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
 
 
 def test_a_cluster_without_sandboxes(

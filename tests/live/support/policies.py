@@ -18,7 +18,6 @@ from typing import Any
 import httpx
 
 from infra import naming
-from infra.cluster import manifests
 from policies import cluster, examples
 from policies.admission import Admission, Attempt, Settings
 from policies.examples import namespace_of
@@ -102,7 +101,8 @@ class Trial:
     #: Of a sandbox.
     namespace: str
     token: str
-    #: Whether sandboxes may be asked for, because nobody is there who would note it for good.
+    #: Whether sandboxes may be asked for, and namespaces made that seem to belong to one, because
+    #: no operator is there who would note it for good and destroy them.
     asks: bool
 
     def user(self, attempt: Attempt) -> Api:
@@ -120,6 +120,11 @@ class Trial:
         """Namespace of a sandbox that seems to have been asked for."""
         prefix = naming.sandbox_namespace(naming.REQUESTED_PREFIX)
         return f"{prefix}lab-verify-{self.token}"
+
+    @property
+    def listed(self) -> str:
+        """Namespace of a sandbox with a list of images."""
+        return f"{examples.LISTED}-lab-verify-{self.token}"
 
     @property
     def people(self) -> dict[str, str]:
@@ -150,6 +155,7 @@ class Trial:
         for name, here in self.people.items():
             text = text.replace(f'"{name}"', f'"{here}"')
         text = text.replace(examples.REQUESTED, self.requested)
+        text = text.replace(f'"{examples.LISTED}"', f'"{self.listed}"')
         return json.loads(text.replace(examples.NAMESPACE, self.namespace))
 
     def send(self, rule: Rule, attempt: Attempt) -> Iterator[Answer]:
@@ -165,9 +171,17 @@ class Trial:
             connects=attempt.connects,
             told=attempt.told,
         )
+        if not self.asks and self._is_the_operator_s(made):
+            return
         asks = self.user(made) if admission_of(rule).of_the_request else self.api
         with ExitStack() as stack:
             yield from self._answers(rule, made, asks, stack)
+
+    def _is_the_operator_s(self, made: Attempt) -> bool:
+        """Whether it needs something that an operator would take for a sandbox of nobody's."""
+        metadata = made.manifest["metadata"]
+        there = made.before is not None and metadata["name"].startswith(self.requested)
+        return bool(there or metadata.get("namespace") == self.requested)
 
     def _answers(self, rule: Rule, made: Attempt, asks: Api, stack: ExitStack) -> Iterator[Answer]:
         manifest = dict(made.manifest)
@@ -281,13 +295,13 @@ def _collection(kind: Kind, namespace: str) -> str:
 
 @contextmanager
 def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
-    """With users that may do what the examples try, and a namespace of a sandbox that seems to
-    have been asked for.
+    """With users that may do what the examples try, and a sandbox with a list of images.
 
     Args:
         api: the administrator's.
         namespace: of a sandbox of the lab's configuration.
-        asks: also ask for sandboxes, and remove them: where no operator is, nor evidence.
+        asks: also ask for sandboxes, and make what an operator would: where there is none, nor
+            evidence.
     """
     found = Trial(api, namespace, secrets.token_hex(4), asks)
     people = found.people
@@ -331,19 +345,10 @@ def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
                 resource="sandboxes",
                 subresource=what,
             )
-        _requested(found, stack)
+        sandboxes.namespace(api, found.listed, stack, **{naming.ANNOTATION_IMAGES: examples.IMAGE})
+        if asks:
+            sandboxes.namespace(api, found.requested, stack)
         yield found
-
-
-def _requested(found: Trial, stack: ExitStack) -> None:
-    manifest = examples.requested_namespace(annotations={naming.ANNOTATION_IMAGES: examples.IMAGE})
-    manifest["metadata"]["name"] = found.requested
-    account = manifests.service_account(found.requested, naming.SANDBOX_SERVICE_ACCOUNT, {})
-    for one in (manifest, account):
-        answer = found.api.create(one)
-        assert answer.status_code == 201, f"a namespace for the checks is refused: {say(answer)}"
-        if one is manifest:
-            stack.callback(found.api.delete, location(manifest))
 
 
 def _everything_tried() -> list[dict[str, list[str]]]:

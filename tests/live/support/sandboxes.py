@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from infra import naming
+from infra.cluster import manifests
+from policies import examples
 from tests.live.support.api import Api, location, say
 
 Manifest = dict[str, Any]
 _SAID = ("approvals", "renewals", "rejection", "suspension")
 _KEPT = ("finalizers", "labels", "annotations")
+
+
+def namespace(api: Api, name: str, stack: ExitStack, **annotations: str) -> None:
+    """Makes the namespace of a sandbox with its workloads' account, until the stack ends."""
+    manifest = examples.requested_namespace(annotations=annotations)
+    manifest["metadata"]["name"] = name
+    _must(api.create(manifest))
+    stack.callback(api.delete, location(manifest))
+    _must(api.create(manifests.service_account(name, naming.SANDBOX_SERVICE_ACCOUNT, {})))
 
 
 def make(manifest: Mapping[str, Any], acting_as: Callable[[str], Api], operator: Api) -> str:
