@@ -3,11 +3,11 @@
 from typing import assert_never
 
 from infra import config
-from stacks import aws, azure, hybrid, local, onprem, requests
+from stacks import aws, azure, hybrid, local, onprem, sandbox_service
 
 found = config.from_pulumi()
 # Before anything is declared: what cannot be must not leave a half-made lab.
-requests.require_place(found)
+sandbox_service.require_place(found)
 match found:
     case config.LocalLab() as lab:
         local.compose(lab)

@@ -30,7 +30,7 @@ from infra.sandbox import blueprint
 from infra.sandbox.blueprint import Blueprint, LabFacts
 from infra.sandbox.identity import VaultMounts
 from policies.admission import Settings
-from stacks import aws, azure, layers, machines, requests
+from stacks import aws, azure, layers, machines, sandbox_service
 
 _LOGIN = "Sandboxes log in to the lab's Vault."
 
@@ -64,7 +64,7 @@ def compose(lab: HybridLab) -> None:
         service=lab,
         told=policies.told(lab, version, policies.settings(home)),
         auditor_ground=machines.auditor_ground(home, delivery.artifacts),
-        operator_ground=requests.ground(
+        operator_ground=sandbox_service.ground(
             home, facts_of(lab, primary, version), delivery.artifacts, hosts.vault_authority
         ),
     )

@@ -20,7 +20,7 @@ from infra.sandbox.component import SandboxNamespace
 from infra.sandbox.service import extensions
 from infra.secrets.database import DatabaseLogins
 from infra.secrets.store import ClusterLogin, VaultBaseline
-from stacks import requests
+from stacks import sandbox_service
 
 
 def compose(
@@ -35,7 +35,7 @@ def compose(
     system_routes: Sequence[SystemRoute] | None = None,
     database: DatabaseServer | None = None,
     service: Lab | None = None,
-    operator_ground: requests.Ground | None = None,
+    operator_ground: sandbox_service.Ground | None = None,
     part: str = "",
 ) -> dict[str, Any]:
     """Declares the layers; returns what the stack exports of its sandboxes, by name.
@@ -73,7 +73,7 @@ def compose(
         opts=pulumi.ResourceOptions(depends_on=[baseline]),
     )
     if service is not None and operator_ground is not None and logins is not None:
-        requests.declare(
+        sandbox_service.declare(
             name,
             service,
             operator_ground,

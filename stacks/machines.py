@@ -12,7 +12,7 @@ from infra.config import LocalLab, OnPremLab
 from infra.hosts.provision import ProvisionedHosts
 from infra.sandbox import blueprint
 from infra.toolchain import Artifact
-from stacks import layers, requests
+from stacks import layers, sandbox_service
 
 #: Declares the machines for a version of Kubernetes, with what they are brought.
 Grounding = Callable[[str, Mapping[str, Artifact]], ProvisionedHosts]
@@ -47,7 +47,7 @@ def compose(lab: LocalLab | OnPremLab, ground: Grounding) -> None:
         service=lab,
         told=policies.told(lab, version),
         auditor_ground=auditor_ground(lab, artifacts),
-        operator_ground=requests.ground(lab, facts, artifacts, hosts.vault_authority),
+        operator_ground=sandbox_service.ground(lab, facts, artifacts, hosts.vault_authority),
     )
     machines = [
         {

@@ -22,7 +22,7 @@ from infra.secrets.requested import Mounts
 from policies import preview
 from policies.admission import Admission, Settings
 from policies.registry import all_rules
-from stacks import requests
+from stacks import sandbox_service
 from tests.harness import local_lab
 from tests.harness.deploy import Deployment
 from tests.harness.local_lab import KUBERNETES, deploy_local
@@ -259,10 +259,10 @@ def test_without_the_service_there_is_no_operator(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_a_database_nobody_may_ask() -> None:
-    requests.require_place(lab())
-    requests.require_place(lab(sandbox_service=None, database=None))
+    sandbox_service.require_place(lab())
+    sandbox_service.require_place(lab(sandbox_service=None, database=None))
     with pytest.raises(ConfigError, match=r"database\.machine"):
-        requests.require_place(lab(database=None))
+        sandbox_service.require_place(lab(database=None))
 
 
 def test_targets_have_controls_and_what_listens() -> None:
