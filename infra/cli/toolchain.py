@@ -191,6 +191,9 @@ def _bytes(folder: Path) -> int:
 @toolchain_app.command("push")
 def push(
     registry: Annotated[str, typer.Argument(help="Host, port and path of the registry.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Archives of images; none means all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Push the lab's images into a registry; credentials are those of docker or podman login.
@@ -198,14 +201,15 @@ def push(
     For example:
 
     - `./lab toolchain push registry.example.org/lab`
+    - `./lab toolchain push registry.example.org/lab image-ai-lab`
     """
     from infra import toolchain
     from infra.cli.screen import Screen
 
     with Screen() as screen:
-        names = toolchain.push(registry, progress=screen)
+        pushed = toolchain.push(registry, names or None, progress=screen)
     if as_json:
-        print_json({"images": names})
+        print_json({"images": pushed})
     else:
-        for name in names:
+        for name in pushed:
             output.print(name, markup=False)

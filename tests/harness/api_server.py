@@ -230,6 +230,8 @@ def running(
             f"--service-account-issuer={url}",
             "--service-cluster-ip-range=10.99.0.0/24",
             "--authorization-mode=RBAC",
+            # As kubeadm has it: who may have such pods is for others to say.
+            "--allow-privileged=true",
             "--endpoint-reconciler-type=none",
         )
 

@@ -112,7 +112,12 @@ def test_what_a_lab_uses_is_not_pruned(
 def test_push(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(toolchain, "push", lambda address, *, progress: [f"{address}/pause:1"])
+    def pushed(address: str, names: list[str] | None, *, progress: object) -> list[str]:
+        return [f"{address}/{name}:1" for name in names or ["pause"]]
+
+    monkeypatch.setattr(toolchain, "push", pushed)
+    chosen = run(capsys, "push", "r.example", "image-ai-lab")
+    assert chosen == (0, {"images": ["r.example/image-ai-lab:1"]})
     assert run(capsys, "push", "r.example") == (0, {"images": ["r.example/pause:1"]})
     assert main.run(["toolchain", "push", "r.example"]) == 0
     assert capsys.readouterr().out == "r.example/pause:1\n"

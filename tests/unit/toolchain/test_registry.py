@@ -256,6 +256,8 @@ def test_everything_is_pushed(site: Site, server: Registry, progress: Recorder) 
     toolchain.ensure(progress=progress)
     names = toolchain.push(server.address, progress=progress)
     assert len(names) == len(set(names)) == 10
+    (own,) = toolchain.push(server.address, ["image-ai-lab"], progress=progress)
+    assert own == toolchain.image_name(server.address, "ai-lab")
     server.refuse = 400
     with pytest.raises(ImagePushFailed):
         toolchain.push(server.address, progress=progress)
