@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_a_command_runs_with_the_token_in_a_file_that_goes_with_it(tmp_path: Pat
     seen = tmp_path / "seen"
     kubectl = tmp_path / "kubernetes"
     kubectl.write_text(
-        "#!/usr/bin/env python3\n"
+        f"#!{sys.executable}\n"
         "import json, os, pathlib, sys\n"
         "config = pathlib.Path(sys.argv[2])\n"
         "mode = oct(config.stat().st_mode & 0o777), oct(config.parent.stat().st_mode & 0o777)\n"
