@@ -72,20 +72,46 @@ _LEFT_OUT: Final = (
 _SOURCES: Final = (
     "infra/__init__.py",
     "infra/auditor/*.py",
+    "infra/cluster/__init__.py",
+    "infra/cluster/manifests.py",
+    "infra/config/*.py",
+    "infra/config/grounds/*.py",
     "infra/errors.py",
+    "infra/evidence/*.py",
+    "infra/evidence/*.sql",
     "infra/kubernetes/*.py",
     "infra/marks.py",
     "infra/naming.py",
+    "infra/operator/*.py",
+    "infra/paths.py",
+    "infra/regions.py",
+    *(
+        f"infra/sandbox/{name}.py"
+        for name in (
+            *("__init__", "access", "blueprint", "identity"),
+            *("limits", "network", "quantity", "resource"),
+        )
+    ),
+    *(
+        f"infra/secrets/{name}.py"
+        for name in ("__init__", "certificates", "client", "requested", "sandboxes", "signing")
+    ),
     "policies/*.py",
     "policies/rules/__init__.py",
     "policies/rules/kubernetes/*.py",
 )
-#: The policy pack, the command's reports, and the rules that no cluster enforces.
+#: What declares the operator; the policy pack, the command's reports, and helpers of rules that no
+#: cluster enforces.
 _NOT_SOURCES: Final = (
+    "infra/operator/component.py",
+    "infra/operator/objects.py",
+    "infra/operator/rights.py",
+    "infra/operator/targets.py",
     "policies/__main__.py",
     "policies/clouds.py",
     "policies/documents.py",
     "policies/explain.py",
+    "policies/lean.py",
     "policies/pack.py",
     "policies/reference.py",
     "policies/remediation.py",

@@ -31,10 +31,11 @@ def run(image: ImageRoot, shown: Path, *words: str) -> subprocess.CompletedProce
     )
 
 
-def test_the_auditor_starts(image: ImageRoot, tmp_path: Path) -> None:
-    done = run(image, tmp_path, "python3", "-m", "infra.auditor", "--help")
+@pytest.mark.parametrize("module", ["infra.auditor", "infra.operator"])
+def test_what_runs_from_it_starts(module: str, image: ImageRoot, tmp_path: Path) -> None:
+    done = run(image, tmp_path, "python3", "-m", module, "--help")
     assert done.returncode == 0, done.stderr
-    assert "/metrics" in done.stdout
+    assert f"usage: python -m {module}" in done.stdout
 
 
 @pytest.mark.parametrize(
