@@ -58,7 +58,10 @@ class Leader:
         self._now = now
         self._monotonic = monotonic
         self._held_since: float | None = None
-        #: The lease of another, and when it was first seen like that.
+        self._renewed = threading.Condition()
+        #: The lease as we wrote it last.
+        self._lease: dict[str, Any] = {}
+        #: The version of another's lease, and when it was first seen like that.
         self._seen: tuple[str, float] = ("", 0.0)
 
     @property
@@ -68,12 +71,18 @@ class Leader:
         return since is not None and self._monotonic() < since + self._timing.trusted
 
     def require(self) -> None:
-        """Raises KubernetesUnreachable if this process may not act any more."""
-        if not self.leads:
-            raise KubernetesUnreachable(
-                "this operator's lease is not renewed; another one may lead by now.",
-                next_step="none: this process ends, and another goes on.",
-            )
+        """Returns once this process surely leads; a renewal that is late is waited for.
+
+        Raises:
+            KubernetesUnreachable: it may not act any more.
+        """
+        with self._renewed:
+            if self._renewed.wait_for(lambda: self.leads, timeout=self._timing.duration):
+                return
+        raise KubernetesUnreachable(
+            "this operator's lease is not renewed; another one may lead by now.",
+            next_step="none: this process ends, and another goes on.",
+        )
 
     def acquire(self, stop: threading.Event) -> bool:
         """Waits until this process leads, or `stop` is set: then it does not."""
@@ -94,7 +103,7 @@ class Leader:
         """Lets another take over at once. Called when nothing is being done any more."""
         if not self.leads:
             return
-        self._held_since = None
+        self._holds(None, {})
         found = self._api.request("GET", self._path, patience=1)
         if found.ok and _holder(found.body) == self._identity:
             self._put(found.body, holder="", duration=1)
@@ -123,7 +132,7 @@ class Leader:
             return self._timing.renew
         if not answer.ok:
             raise answer.refused("the operator's lease")
-        self._held_since = begun
+        self._holds(begun, answer.body)
         return None
 
     def _occupied(self, lease: Mapping[str, Any]) -> float | None:
@@ -157,20 +166,29 @@ class Leader:
             stop.wait(max(0.0, min(1.0, end - begun) - (self._monotonic() - begun)))
 
     def _renew(self) -> bool:
+        """Whether it could be renewed: on the version that we wrote last, so that nobody else can
+        have had it meanwhile.
+        """
         begun = self._monotonic()
         try:
-            found = self._api.request("GET", self._path, patience=0)
-            if not found.ok:
-                return False
-            if _holder(found.body) != self._identity:
-                self._held_since = None
-                return False
-            answer = self._put(found.body, holder=self._identity)
+            answer = self._put(self._lease, holder=self._identity)
+            if answer.status == 409:
+                found = self._api.request("GET", self._path, patience=0)
+                if not found.ok or _holder(found.body) != self._identity:
+                    self._holds(None, {})
+                    return False
+                # Changed, but not its holder.
+                answer = self._put(found.body, holder=self._identity)
         except LabError:
             return False
         if answer.ok:
-            self._held_since = begun
+            self._holds(begun, answer.body)
         return answer.ok
+
+    def _holds(self, since: float | None, lease: dict[str, Any]) -> None:
+        with self._renewed:
+            self._held_since, self._lease = since, lease
+            self._renewed.notify_all()
 
     def _create(self) -> Answer:
         spec = self._spec(self._identity, self._timing.duration, transitions=0)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import requests
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -147,7 +148,7 @@ class SandboxLab:
             "approvals": {"public": 0, "internal": 1, "confidential": 2},
             "longest_life": "24h",
             "probe": {"image": "lab.local/probe:1", "targets": TARGETS},
-            "lease": {"duration": 2, "renew": 0.3, "margin": 0.7},
+            "lease": {"duration": 6, "renew": 0.5, "margin": 1.5},
             **changes,
         }
         path = self.folder / f"configuration-{self.operators}.json"
@@ -310,15 +311,24 @@ class SandboxLab:
         finally:
             vault.close()
 
-    def workload(self, namespace: str) -> httpx.Response:
+    def workload(self, namespace: str) -> requests.Response:
         """Logs in to Vault as the workloads of a sandbox do."""
         token = self.token(namespace, naming.SANDBOX_SERVICE_ACCOUNT, naming.VAULT_AUDIENCE)
-        return httpx.post(
+        return requests.post(
             f"{self.vault.address}/v1/auth/{self.mounts.jwt}/login",
             json={"role": namespace, "jwt": token},
             verify=str(self.vault.ca),
-            trust_env=False,
+            timeout=PATIENCE,
         )
+
+    def lookup_self(self, token: str) -> int:
+        """What Vault answers to who has this token."""
+        return requests.get(
+            f"{self.vault.address}/v1/auth/token/lookup-self",
+            headers={"X-Vault-Token": token},
+            verify=str(self.vault.ca),
+            timeout=PATIENCE,
+        ).status_code
 
     def token(self, namespace: str, account: str, audience: str | None = None) -> str:
         spec: dict[str, Any] = {"expirationSeconds": 3600}

@@ -25,6 +25,8 @@ class _Kind(type):
 
 
 class _Skewed(datetime.datetime, metaclass=_Kind):
+    __slots__ = ()  # of the size that C programs expect
+
     @classmethod
     def now(cls, tz: Any = None) -> Any:
         return _NOW(tz) + datetime.timedelta(seconds=SKEW)

@@ -159,6 +159,7 @@ def test_what_belongs_to_nobody_is_destroyed(lab: SandboxLab, operator: Operator
     ]
     path = "/apis/ai-lab.eu/v1alpha1/sandboxes/orphaned"
     name = rule["metadata"]["name"]
+    rule = lab.api.read(f"{bound}/{name}")
     assert lab.api.delete(f"{bound}/{name}").is_success
     try:
         answer = eventually(

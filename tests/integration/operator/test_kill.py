@@ -20,7 +20,7 @@ from tests.harness.sandbox_lab import SandboxLab
 WAVE = 24
 #: Seconds for the lives of one wave, with as many operators one after the other.
 PATIENCE = 1800.0
-LEASE = {"duration": 2, "renew": 0.3, "margin": 0.5}
+LEASE = {"duration": 3, "renew": 0.4, "margin": 0.7}
 
 Point = tuple[str, int, str]
 
