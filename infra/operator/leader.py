@@ -170,6 +170,8 @@ class Leader:
         have had it meanwhile.
         """
         begun = self._monotonic()
+        if not self._lease:
+            return False  # lost
         try:
             answer = self._put(self._lease, holder=self._identity)
             if answer.status == 409:
