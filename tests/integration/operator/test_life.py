@@ -310,7 +310,14 @@ def test_with_a_list_of_images_it_can_be_made(lab: SandboxLab) -> None:
     lab.until_gone("listed")
 
 
+def _whole_life(lab: SandboxLab, name: str) -> None:
+    ready(lab, name)
+    lab.delete(name)
+    lab.until_gone(name)
+
+
 def test_nothing_secret_is_logged(lab: SandboxLab, operator: Operator) -> None:
+    _whole_life(lab, "logged")
     text = operator.log.read_text()
     assert "step done" in text
     for secret in (
@@ -323,6 +330,7 @@ def test_nothing_secret_is_logged(lab: SandboxLab, operator: Operator) -> None:
 
 
 def test_metrics_and_health(lab: SandboxLab, operator: Operator) -> None:
+    _whole_life(lab, "measured")
     text = operator.metrics()
     assert "ai_lab_sandbox_operator_leader 1.0" in text
     assert 'ai_lab_sandboxes{phase="Ready"}' in text

@@ -117,18 +117,18 @@ def test_a_warm_one_is_like_a_cold_one(lab: SandboxLab) -> None:
 
 
 def test_none_is_handed_out_twice(lab: SandboxLab) -> None:
-    """Fifty people at once, and ten that are ready."""
-    names = [f"crowd-{number}" for number in range(50)]
-    with lab.operator(profiles=profiles(small=10)):
-        until_filled(lab, 10)
+    """Twenty people at once, and five that are ready."""
+    names = [f"crowd-{number}" for number in range(20)]
+    with lab.operator(profiles=profiles(small=5)):
+        until_filled(lab, 5)
         with ThreadPoolExecutor(10) as people:
             list(people.map(lambda name: lab.request(name, classification="public"), names))
         statuses = {name: lab.until(name, Phase.READY, within=10 * PATIENCE) for name in names}
         used = Counter(status["identity"] for status in statuses.values())
         assert set(used.values()) == {1}, used
         warm = [name for name, status in statuses.items() if status["warm"]]
-        print(f"\n{len(warm)} of 50 were warm")
-        assert len(warm) >= 10
+        print(f"\n{len(warm)} of {len(names)} were warm")
+        assert len(warm) >= 5
         owners = Counter(
             one["metadata"]["labels"].get(naming.LABEL_OWNER)
             for one in lab.api.items("/api/v1/namespaces", labelSelector=naming.LABEL_OWNER)
