@@ -8,16 +8,18 @@ from contextlib import ExitStack
 import pytest
 
 from infra import toolchain
+from infra.sandbox.definition import definition
 from tests.harness.api_server import running
+from tests.harness.definitions import install
 from tests.integration.policies.enforced import (
-    EARLIER,
     SANDBOX,
     World,
-    enforce,
+    enforce_policies,
     make_earlier,
     make_sandbox,
     wait_until_refused,
 )
+from tests.integration.policies.patches import patched
 from tests.live.support import policies
 from tests.live.support.api import Api
 
@@ -28,13 +30,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     kubernetes, etcd = toolchain.binary("kubernetes"), toolchain.binary("etcd")
     with running(folder, kubernetes=kubernetes, etcd=etcd) as server, ExitStack() as stack:
         api = Api(server.client)
-        make_sandbox(api, EARLIER, pod_security=False)
         earlier = make_earlier(api)
-        enforce(api)
+        install(api, definition())
         make_sandbox(api)
         trial = stack.enter_context(policies.trial(api, SANDBOX, asks=True))
+        unguarded = patched(server.client, trial, "before")
+        enforce_policies(api)
         wait_until_refused(api)
         # One program is all of Kubernetes, by the name that it is called by.
         kubectl = folder / "kubectl"
         kubectl.symlink_to(kubernetes)
-        yield World(server, api, trial, kubectl, earlier)
+        yield World(server, api, trial, kubectl, earlier, unguarded)

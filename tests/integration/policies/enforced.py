@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from infra import naming
 from infra.cluster import manifests
 from infra.cluster.manifests import labelled
@@ -21,11 +23,16 @@ from tests.harness.definitions import install, wait_until_judged
 from tests.live.support.api import Api, eventually, say
 from tests.live.support.policies import RULES, Trial, admission_of
 
+Manifest = dict[str, Any]
+#: Answers to patches, by the rule's id, the number of its example, and the form.
+Patched = Mapping[tuple[str, int, str], httpx.Response]
+
 KUBERNETES: Final = "1.36.3"
 LABELS: Final = {naming.LABEL_LAB: "test"}
 SANDBOX: Final = "sandbox-demo"
-#: A sandbox with workloads from before there were policies.
+#: Sandboxes with workloads from before there were policies; the second has a list of images.
 EARLIER: Final = "sandbox-earlier"
+EARLIER_LISTED: Final = f"{examples.LISTED}-earlier"
 OBJECTS = [labelled(one, LABELS) for one in cluster.objects(Settings(), KUBERNETES)]
 #: Every rule that refuses.
 MANDATORY = {id_: rule for id_, rule in RULES.items() if rule.level is Level.MANDATORY}
@@ -35,8 +42,8 @@ BUILT_IN: Final = ("is invalid", "violates PodSecurity", "Use of external IPs is
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The server, who asks it, and the Deployments that were there before the policies, each with
-    the rule that its pods break.
+    """The server, who asks it, and what it took before the policies were there: Deployments, each
+    with the rule that its pods break, and patches.
     """
 
     server: ApiServer
@@ -44,6 +51,7 @@ class World:
     trial: Trial
     kubectl: Path
     earlier: Mapping[str, Rule | None]
+    unguarded: Patched
 
 
 def named_in(text: str) -> set[str]:
@@ -52,8 +60,12 @@ def named_in(text: str) -> set[str]:
 
 
 def enforce(api: Api) -> None:
-    """Makes every policy and waits until they hold."""
+    """Makes the kind Sandbox and every policy, and waits until they hold."""
     install(api, definition())
+    enforce_policies(api)
+
+
+def enforce_policies(api: Api) -> None:
     for manifest in OBJECTS:
         answer = api.create(manifest)
         assert answer.status_code == 201, f"{manifest['metadata']['name']}: {say(answer)}"
@@ -65,8 +77,9 @@ def make_sandbox(api: Api, name: str = SANDBOX, *, pod_security: bool = True) ->
     security = manifests.pod_security_labels("restricted", KUBERNETES) if pod_security else {}
     sandbox = name.removeprefix(naming.sandbox_namespace(""))
     labels = {**LABELS, naming.LABEL_SANDBOX: sandbox, **security}
+    images = {naming.ANNOTATION_IMAGES: examples.IMAGE} if name == EARLIER_LISTED else None
     for manifest in (
-        manifests.namespace(name, labels=labels),
+        manifests.namespace(name, labels=labels, annotations=images),
         manifests.default_deny(name, LABELS),
         manifests.service_account(name, naming.SANDBOX_SERVICE_ACCOUNT, LABELS),
         manifests.service_account(name, naming.PRINCIPAL_SERVICE_ACCOUNT, LABELS),
@@ -107,28 +120,38 @@ def make_earlier(api: Api) -> dict[str, Rule | None]:
     """Deployments whose pods break a rule that refuses, and one whose pods break none; each has its
     pod when this returns. What Kubernetes itself finds invalid is left out.
     """
+    for name in (EARLIER, EARLIER_LISTED):
+        make_sandbox(api, name, pod_security=False)
     found: dict[str, Rule | None] = {}
     for name, rule, pod in [("right", None, examples.pod()), *_wrong_pods()]:
-        moved = {**pod, "metadata": {"namespace": EARLIER}}
+        listed = pod["metadata"]["namespace"] == examples.LISTED
+        moved = {**pod, "metadata": {"namespace": EARLIER_LISTED if listed else EARLIER}}
         answer = api.create(deployed(moved, name, replicas=1))
         assert answer.status_code in (201, 422), f"{name}: {say(answer)}"
         if answer.status_code == 201:
             found[name] = rule
-    pods = f"/api/v1/namespaces/{EARLIER}/pods"
-    have = eventually(
-        lambda: {one["metadata"]["labels"]["app"] for one in api.items(pods)},
-        until=lambda got: got == set(found),
-        within=60,
-    )
+    have = eventually(lambda: set(earlier(api)), until=lambda got: got == set(found), within=60)
     assert have == set(found), f"no pods of {sorted(set(found) - have)}"
     return found
 
 
+def earlier(api: Api, what: str = "api/v1", plural: str = "pods") -> dict[str, Manifest]:
+    """Objects of the Deployments from before, by their names."""
+    return {
+        one["metadata"]["labels"]["app"]: one
+        for namespace in (EARLIER, EARLIER_LISTED)
+        for one in api.items(f"/{what}/namespaces/{namespace}/{plural}")
+    }
+
+
+def of_pods(rule: Rule) -> bool:
+    """Whether it judges pods, whoever makes them."""
+    admission = admission_of(rule)
+    return not admission.of_the_request and set(admission.kinds) <= set(WORKLOADS)
+
+
 def _wrong_pods() -> Iterator[tuple[str, Rule, dict[str, Any]]]:
-    for rule in MANDATORY.values():
-        admission = admission_of(rule)
-        if admission.of_the_request or not set(admission.kinds) <= set(WORKLOADS):
-            continue
-        for number, manifest in enumerate(admission.fails):
+    for rule in filter(of_pods, MANDATORY.values()):
+        for number, manifest in enumerate(admission_of(rule).fails):
             if manifest["kind"] == "Pod" and "ephemeralContainers" not in manifest["spec"]:
                 yield f"{rule.id}-{number}", rule, dict(manifest)
