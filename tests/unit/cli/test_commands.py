@@ -36,7 +36,7 @@ def test_shared_options_may_stand_first(words: list[str], hoisted: list[str]) ->
 
 COMMANDS = ["init", "up", "cost", "preview", "destroy", "status", "verify", "env", "kubeconfig"]
 COMMANDS += ["doctor"]
-COMMANDS += ["bench up", "test", "machines list", "machines reboot", "machines ssh-command"]
+COMMANDS += ["bench up", "bench sandbox", "test", "machines list", "machines reboot", "machines ssh-command"]
 COMMANDS += ["machines console-log", "restore etcd", "toolchain"]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra import benchmark
-from infra.benchmark import Run
+from infra.benchmarks import labs
+from infra.benchmarks.labs import Run
 from infra.errors import BenchmarkInvalid
 
 
@@ -32,7 +32,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, Any]]:
 def test_measure(answers: list[tuple[int, Any]]) -> None:
     answers += [(0, up({"create": 40})), (0, up({"same": 40})), (0, {})] * 2
     lines: list[str] = []
-    runs = benchmark.measure("local", 2, lines.append)
+    runs = labs.measure("local", 2, lines.append)
     assert len(runs) == 2
     assert runs[0].memory == 2**30 + 2**29
     assert lines[0] == "run 1 of 2"
@@ -41,21 +41,21 @@ def test_measure(answers: list[tuple[int, Any]]) -> None:
 def test_a_second_up_that_changes_something_is_no_measure(answers: list[tuple[int, Any]]) -> None:
     answers += [(0, up({"create": 40})), (0, up({"same": 39, "update": 1}))]
     with pytest.raises(BenchmarkInvalid, match="changed 1 resources"):
-        benchmark.measure("local", 1, print)
+        labs.measure("local", 1, print)
 
 
 def test_a_failed_up_is_no_measure(answers: list[tuple[int, Any]]) -> None:
     answers += [(4, {})]
     with pytest.raises(BenchmarkInvalid, match="ended with 4"):
-        benchmark.measure("local", 1, print)
+        labs.measure("local", 1, print)
 
 
 def test_medians_and_limits() -> None:
     runs = [Run(up_, 10, 20, 2**31, {"machines": up_ / 2}) for up_ in (90.0, 100.0, 130.0)]
-    document = benchmark.summary(runs)
+    document = labs.summary(runs)
     assert (document["up"], document["phases"]) == (100.0, {"machines": 50.0})
     assert document["within_limits"] is True
-    assert "| up | 100.0 s | 120 s |" in benchmark.table(document)
-    assert "| up: machines | 50.0 s | |" in benchmark.table(document)
-    assert benchmark.summary([Run(121, 10, 20, 2**31, {})])["within_limits"] is False
-    assert benchmark.summary([Run(100, 10, 20, 2**32, {})])["within_limits"] is False
+    assert "| up | 100.0 s | 120 s |" in labs.table(document)
+    assert "| up: machines | 50.0 s | |" in labs.table(document)
+    assert labs.summary([Run(121, 10, 20, 2**31, {})])["within_limits"] is False
+    assert labs.summary([Run(100, 10, 20, 2**32, {})])["within_limits"] is False

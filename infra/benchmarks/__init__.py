@@ -1,0 +1,1 @@
+"""What `lab bench` measures, as its users would feel it."""
