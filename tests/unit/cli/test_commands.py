@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import typer
 
-from infra import benchmark, engine, lifecycle, preflight, removal, suite, verify
+from infra import config, engine, lifecycle, preflight, removal, suite, verify
+from infra.benchmarks import at_lab, labs
 from infra.cli import main
 from infra.cli.exit_codes import ExitCode
-from infra.errors import NotRoot
+from infra.errors import NotRoot, SandboxServiceMissing
 from infra.hosts.cleanup import Leftovers
 from infra.paths import Home
 from infra.verify import Check, Report
@@ -36,7 +37,8 @@ def test_shared_options_may_stand_first(words: list[str], hoisted: list[str]) ->
 
 COMMANDS = ["init", "up", "cost", "preview", "destroy", "status", "verify", "env", "kubeconfig"]
 COMMANDS += ["doctor"]
-COMMANDS += ["bench up", "bench sandbox", "test", "machines list", "machines reboot", "machines ssh-command"]
+COMMANDS += ["bench up", "bench sandbox", "test", "machines list", "machines reboot"]
+COMMANDS += ["machines ssh-command"]
 COMMANDS += ["machines console-log", "restore etcd", "toolchain"]
 
 
@@ -252,8 +254,8 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
 
 def test_bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = [benchmark.Run(100, 10, 20, 2**31, {"machines": 3})]
-    monkeypatch.setattr(benchmark, "measure", lambda *_: runs)
+    runs = [labs.Run(100, 10, 20, 2**31, {"machines": 3})]
+    monkeypatch.setattr(labs, "measure", lambda *_: runs)
     assert main.run(["bench", "up"]) == ExitCode.BAD_INPUT  # a lab is up and nobody agreed
     capsys.readouterr()
     assert main.run(["bench", "up", "--yes"]) == 0
@@ -291,3 +293,15 @@ def test_test(
     monkeypatch.setattr(suite.Suite, "run_long", run)
     assert main.run(["test", "--long"]) == code
     assert {} in asked
+
+
+@pytest.mark.parametrize("slope", ["ten", "10,5", "0,10", "10,10"])
+def test_a_slope_that_is_none_begins_nothing(slope: str) -> None:
+    assert main.run(["bench", "sandbox", "--yes", "--slope", slope]) == ExitCode.BAD_INPUT
+
+
+def test_a_lab_without_the_service_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = config.load("local").model_copy(update={"sandbox_service": None})
+    monkeypatch.setattr(config, "load", lambda _: lab)
+    with pytest.raises(SandboxServiceMissing):
+        at_lab.measure("local", runs=2, concurrent=0, steps=(), report=print)
