@@ -330,6 +330,27 @@ class SandboxNotIsolated(LabError):
     title = "a wall of a sandbox does not hold"
 
 
+class EvidenceForbidden(LabError):
+    """Whoever may run commands in the operator's namespace may read the evidence of all."""
+
+    code = "LAB-812"
+    title = "this user may not read the evidence of a lab"
+
+
+class EvidenceNotHandedOut(LabError):
+    """The operator that hands it out does not run, or does not answer."""
+
+    code = "LAB-813"
+    title = "nobody hands out evidence now"
+
+
+class EvidenceNotFound(LabError):
+    """No log belongs to that name or uid, or several do; the message names them."""
+
+    code = "LAB-814"
+    title = "there is not one log of that sandbox"
+
+
 class SandboxServiceMissing(LabError):
     code = "LAB-901"
     title = "nobody can ask for sandboxes here"

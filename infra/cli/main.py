@@ -24,6 +24,7 @@ from infra.cli import (
     preview,
     restore,
     sandbox,
+    sandbox_evidence,
     status,
     test,
     up,
@@ -47,6 +48,7 @@ for module in (init, up, preview, cost, status, verify, test, destroy, bench, do
     module.register(app)
 app.add_typer(machines.app, name="machines")
 audit.register(policies.app)
+sandbox_evidence.register(sandbox.app, evidence.app)
 app.add_typer(policies.app, name="policies")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(restore.app, name="restore")

@@ -44,6 +44,8 @@ class Session:
 
     client: SandboxClient
     connection: Connection
+    #: Options with which kubectl is the same person at the same API server.
+    kubectl: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +96,10 @@ def session_of(
     headers = [("Impersonate-User", user)] if user else []
     headers += [("Impersonate-Group", group) for group in groups or []]
     api = Api(connection, headers=headers, agent="lab-sandbox", patience=20)
-    return Session(SandboxClient(api, service), connection)
+    kubectl = ["--kubeconfig", str(kubeconfig or own)]
+    kubectl += ["--as", user] if user else []
+    kubectl += [f"--as-group={group}" for group in groups or []]
+    return Session(SandboxClient(api, service), connection, tuple(kubectl))
 
 
 def _lab(stack: str, *, required: bool) -> tuple[SandboxService | None, Path | None]:

@@ -13,14 +13,12 @@ from typing import Any
 
 from infra import naming
 from infra.evidence.log import EvidenceLog
-from infra.evidence.postgresql import PostgresqlStore
-from infra.evidence.sqlite import SqliteStore
 from infra.evidence.store import Store
 from infra.kubernetes.client import Api
 from infra.kubernetes.connection import Connection as ApiConnection
 from infra.operator.clock import ApiClock
 from infra.operator.cluster import Cluster
-from infra.operator.configuration import Configuration, PostgresqlSettings, SqliteSettings
+from infra.operator.configuration import Configuration
 from infra.operator.destroy import Destroyer
 from infra.operator.journal import Journal
 from infra.operator.leader import Leader
@@ -31,10 +29,9 @@ from infra.operator.probe import PodProber
 from infra.operator.provision import Provisioner
 from infra.operator.reconcile import Reconciler
 from infra.operator.steps import Steps
+from infra.operator.stores import stored, vault_connection
 from infra.operator.sweep import Sweeper
-from infra.secrets.certificates import DatabaseAddress, DatabaseCertificate
-from infra.secrets.client import Connection as VaultConnection
-from infra.secrets.client import ServiceAccount, Vault
+from infra.secrets.client import Vault
 from infra.secrets.sandboxes import SandboxVault
 from infra.secrets.signing import TransitSigner
 
@@ -69,7 +66,7 @@ def assembled(
     instance = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     vault = Vault(vault_connection(configuration), patience=PATIENCE)
     try:
-        with stored(configuration, log) as store:
+        with stored(configuration, _not_renewed(log)) as store:
             leader = Leader(
                 api,
                 namespace=naming.OPERATOR_NAMESPACE,
@@ -152,46 +149,5 @@ def _loudly(metrics: Metrics, log: Any) -> Callable[[str], None]:
     return found
 
 
-def vault_connection(configuration: Configuration, role: str = naming.OPERATOR) -> VaultConnection:
-    """The operator's way into Vault, in one of its roles."""
-    settings = configuration.vault
-    who = ServiceAccount(settings.token, role, settings.jwt)
-    return VaultConnection(settings.address, settings.ca_certificate, who)
-
-
-@contextmanager
-def stored(configuration: Configuration, log: Any) -> Iterator[Store]:
-    """The evidence store; a database's certificate is renewed until the end of the block.
-
-    Raises:
-        EvidenceUnavailable: it cannot be used.
-        VaultRefused, VaultUnreachable, VaultSealed, HostUnfit: there is no certificate for it.
-    """
-    match configuration.evidence:
-        case SqliteSettings(file=file):
-            store: Store = SqliteStore(file)
-            try:
-                yield store
-            finally:
-                store.close()
-        case PostgresqlSettings() as settings:
-            address = DatabaseAddress(
-                settings.host,
-                settings.port,
-                settings.database,
-                settings.user,
-                settings.ca_certificate,
-                settings.pki_mount,
-            )
-            way_in = vault_connection(configuration, settings.vault_role)
-            certificate = DatabaseCertificate(way_in, address, settings.folder)
-            with certificate.kept(lambda error: _not_renewed(log, error)) as conninfo:
-                store = PostgresqlStore(conninfo)
-                try:
-                    yield store
-                finally:
-                    store.close()
-
-
-def _not_renewed(log: Any, error: Exception) -> None:
-    log.error("the database's certificate was not renewed", error=str(error))
+def _not_renewed(log: Any) -> Callable[[Exception], None]:
+    return lambda error: log.error("the database's certificate was not renewed", error=str(error))

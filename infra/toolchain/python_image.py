@@ -79,6 +79,7 @@ _SOURCES: Final = (
     "infra/errors.py",
     "infra/evidence/*.py",
     "infra/evidence/*.sql",
+    "infra/evidence/*.txt",
     "infra/kubernetes/*.py",
     "infra/marks.py",
     "infra/naming.py",

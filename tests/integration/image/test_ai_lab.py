@@ -31,7 +31,7 @@ def run(image: ImageRoot, shown: Path, *words: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("module", ["infra.auditor", "infra.operator"])
+@pytest.mark.parametrize("module", ["infra.auditor", "infra.operator", "infra.operator.exporting"])
 def test_what_runs_from_it_starts(module: str, image: ImageRoot, tmp_path: Path) -> None:
     done = run(image, tmp_path, "python3", "-m", module, "--help")
     assert done.returncode == 0, done.stderr

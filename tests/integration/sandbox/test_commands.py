@@ -371,6 +371,54 @@ def test_exec(
     )
 
 
+def test_evidence(
+    lab: GuardedLab, capfd: pytest.CaptureFixture[str], kubeconfigs: dict[str, Path]
+) -> None:
+    """As far as there is no node: kubectl finds the operator's pod, and is let through to it."""
+    admin = ["sandbox", "evidence", "--list", "--json"]
+    assert main.run(admin) != 0
+    found = json.loads(capfd.readouterr().out)["error"]
+    assert found["code"] == "LAB-813"
+    assert naming.OPERATOR in found["message"]
+    marks = {"app.kubernetes.io/name": naming.OPERATOR}
+    below = f"/apis/apps/v1/namespaces/{naming.OPERATOR_NAMESPACE}/deployments"
+    template = pod(serviceAccountName=naming.OPERATOR)["spec"]
+    template["containers"][0]["name"] = naming.OPERATOR
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": naming.OPERATOR},
+        "spec": {
+            "selector": {"matchLabels": marks},
+            "template": {"metadata": {"labels": marks}, "spec": template},
+        },
+    }
+    answer = lab.api.post(below, deployment)
+    assert answer.status_code == 201, say(answer)
+    pods = f"/api/v1/namespaces/{naming.OPERATOR_NAMESPACE}/pods"
+    running = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "operator-0", "labels": marks},
+        "spec": template,
+    }
+    answer = lab.api.post(pods, running)
+    assert answer.status_code == 201, say(answer)
+    assert lab.api.patch(f"{pods}/operator-0/status", {"status": {"phase": "Running"}}).is_success
+    assert main.run(admin) != 0
+    found = json.loads(capfd.readouterr().out)["error"]
+    assert found["code"] == "LAB-813"
+    assert "does not have a host assigned" in found["message"]
+    # Of an officer the cluster does not even ask the operator.
+    officer = ["--kubeconfig", str(kubeconfigs[OLGA])]
+    assert main.run([*admin, *officer]) != 0
+    assert json.loads(capfd.readouterr().out)["error"]["code"] == "LAB-812"
+    assert main.run([*admin, "--as", OLGA]) != 0
+    assert json.loads(capfd.readouterr().out)["error"]["code"] == "LAB-812"
+    for path in (f"{below}/{naming.OPERATOR}", f"{pods}/operator-0"):
+        lab.api.delete(path)
+
+
 def test_a_cluster_without_sandboxes(
     lab: GuardedLab, home: Home, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

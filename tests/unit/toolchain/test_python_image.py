@@ -168,6 +168,9 @@ def test_the_sources_suffice(tmp_path: Path) -> None:
     for text in (program, alone):
         subprocess.run([sys.executable, "-c", text], env=environment, cwd=tmp_path, check=True)
     assert {"infra.auditor.__main__", "infra.operator.__main__"} <= set(names)
+    # What modules read when they are used, and not when they are imported.
+    there = {name for name in python_image.sources() if not name.endswith(".py")}
+    assert there == {"infra/evidence/README-bundle.txt", "infra/evidence/postgresql.sql"}
 
 
 def test_every_rule_of_a_cluster_is_in_it() -> None:
