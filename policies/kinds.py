@@ -79,6 +79,9 @@ CLUSTER_ROLE_BINDING: Final = Kind(
 
 BUDGET: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 CILIUM_POLICY: Final = Kind("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")
+CILIUM_IDENTITY: Final = Kind(
+    "cilium.io", "v2", "ciliumidentities", "CiliumIdentity", namespaced=False
+)
 _ADMISSION = "admissionregistration.k8s.io"
 VALIDATING_WEBHOOKS: Final = Kind(
     _ADMISSION,

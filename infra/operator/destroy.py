@@ -26,6 +26,9 @@ _WORKLOADS = (
     ("batch/v1", "Job"),
     ("apps/v1", "ReplicaSet"),
 )
+#: Cilium's own object for pods with the same labels, and its label for where these are.
+_IDENTITY = ("cilium.io/v2", "CiliumIdentity")
+_IDENTITY_OF = "io.kubernetes.pod.namespace"
 #: Seconds that a pod gets to end. Not none: only then the kubelet says that it is gone.
 _GRACE = 1
 
@@ -120,6 +123,19 @@ class Destroyer:
             patience=self.patience,
             fields=f"metadata.name={namespace}",
         )
+
+    def forget(self, namespace: str) -> None:
+        """Deletes what Cilium remembers of pods that are gone: their labels, each with a number.
+
+        It would do so itself, half an hour later. Networks of another make have no such objects.
+        https://docs.cilium.io/en/stable/network/concepts/security/identities/
+        """
+        if self.cluster.discovery.find(*_IDENTITY) is None:
+            return
+        identities = self.cluster.collection(*_IDENTITY)
+        for one in self.cluster.list(identities, labels=f"{_IDENTITY_OF}={namespace}"):
+            metadata = one["metadata"]
+            self.cluster.delete(f"{identities}/{metadata['name']}", uid=metadata["uid"])
 
     def _delete(self, namespace: str, uid: str | None) -> None:
         """Asks for the end of the namespace, if nobody did yet."""

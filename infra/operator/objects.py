@@ -20,7 +20,7 @@ from infra.operator import contract, rights
 NAMESPACE: Final = naming.OPERATOR_NAMESPACE
 NAME: Final = naming.OPERATOR
 #: Digest of what it is told: a change of it is a new pod.
-_ANNOTATION_TOLD: Final = f"{naming.LABEL_PREFIX}/told"
+ANNOTATION_TOLD: Final = f"{naming.LABEL_PREFIX}/told"
 _PODS: Final = {"app.kubernetes.io/name": NAME}
 _PROMETHEUS: Final = {"app.kubernetes.io/name": "prometheus"}
 _USER: Final = 65532
@@ -166,7 +166,7 @@ def _budget(labels: dict[str, str]) -> Manifest:
 
 def _deployment(labels: dict[str, str], image: Image, papers: Papers, audience: str) -> Manifest:
     annotations = {
-        _ANNOTATION_TOLD: papers.digest,
+        ANNOTATION_TOLD: papers.digest,
         ANNOTATION_ARCHIVE: image.archive,
         "prometheus.io/path": contract.METRICS,
         "prometheus.io/port": str(contract.PORT),

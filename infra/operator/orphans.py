@@ -66,6 +66,7 @@ class Orphans:
         self.corners.destroy_secrets(name)
         self.destroyer.empty(name, None)
         self.destroyer.remove(name, None)
+        self.destroyer.forget(name)
 
 
 def _kept(namespace: Mapping[str, Any], living: set[str]) -> bool:

@@ -249,6 +249,7 @@ class Steps:
         identity = sandbox.status.identity or ""
         certified = self.journal.certified(sandbox)
         if not certified and not self.journal.complete_sweep(sandbox):
+            self.destroyer.forget(self._name(sandbox))
             self.journal.swept(sandbox, self.sweeper.sweep(identity))
         certificate = self.journal.certify(sandbox)
         details: dict[str, JsonValue] = {"because": str(act.ending), "made": True}

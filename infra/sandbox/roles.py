@@ -42,7 +42,6 @@ _SWEPT: dict[str, list[str]] = {
     "cilium.io": [
         "ciliumclusterwidenetworkpolicies",
         "ciliumendpoints",
-        "ciliumidentities",
         "ciliumnetworkpolicies",
         "ciliumnodes",
     ],
@@ -119,6 +118,8 @@ def operator() -> list[Rule]:
         _rule("", ["pods"], ["create", "delete", "deletecollection", *_READ]),
         _rule("", ["persistentvolumeclaims"], ["deletecollection", *_READ]),
         _rule("", ["persistentvolumes"], [*_READ, "delete"]),
+        # What the network remembers of pods that are gone.
+        _rule("cilium.io", ["ciliumidentities"], ["delete", "list"]),
         _rule("apps", ["deployments", "replicasets", "statefulsets"], ["deletecollection", "list"]),
         _rule("batch", ["cronjobs", "jobs"], ["deletecollection", "list"]),
         *(_rule(group, kinds, ["list"]) for group, kinds in _SWEPT.items()),

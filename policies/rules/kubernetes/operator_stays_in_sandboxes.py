@@ -19,6 +19,7 @@ from policies.examples import (
     wide_namespace,
 )
 from policies.kinds import (
+    CILIUM_IDENTITY,
     CILIUM_POLICY,
     CONFIG_MAP,
     LIMIT_RANGE,
@@ -44,6 +45,14 @@ _STRICT = (
 _OWN_VOLUME = (
     "object == null && oldObject.kind == 'PersistentVolume' && has(dyn(oldObject).spec.claimRef) "
     "&& dyn(oldObject).spec.claimRef.namespace.startsWith("
+    f"'{naming.sandbox_namespace(naming.REQUESTED_PREFIX)}')"
+)
+#: What the network remembers of pods that were in a sandbox.
+_IDENTITY_OF = "io.kubernetes.pod.namespace"
+_OWN_IDENTITY = (
+    "object == null && oldObject.kind == 'CiliumIdentity' && has(oldObject.metadata.labels) && "
+    f"'{_IDENTITY_OF}' in oldObject.metadata.labels && "
+    f"oldObject.metadata.labels['{_IDENTITY_OF}'].startsWith("
     f"'{naming.sandbox_namespace(naming.REQUESTED_PREFIX)}')"
 )
 _POLICY: dict[str, Any] = {
@@ -79,6 +88,15 @@ def _volume(namespace: str) -> dict[str, Any]:
     )
 
 
+def _identity(namespace: str) -> dict[str, Any]:
+    return wide(
+        "CiliumIdentity",
+        api_version="cilium.io/v2",
+        metadata={"labels": {_IDENTITY_OF: namespace}},
+        **{"security-labels": {f"k8s:{_IDENTITY_OF}": namespace}},
+    )
+
+
 def _operator(object_: Any, before: Any = None) -> Attempt:
     return Attempt(object_, before, user=OPERATOR, operator=True)
 
@@ -95,6 +113,7 @@ RULE = Rule(
         kinds=(
             kinds.NAMESPACE,
             kinds.VOLUME,
+            CILIUM_IDENTITY,
             CILIUM_POLICY,
             CONFIG_MAP,
             LIMIT_RANGE,
@@ -113,7 +132,7 @@ RULE = Rule(
         validations=(
             Validation(
                 "!variables.sandbox_operator || variables.platform || variables.own_sandbox || "
-                f"({_OWN_VOLUME})",
+                f"({_OWN_VOLUME}) || ({_OWN_IDENTITY})",
                 "the operator of sandboxes changes what is in its own namespaces only.",
             ),
             Validation(
@@ -129,6 +148,7 @@ RULE = Rule(
             _operator(requested_namespace(labels={naming.LABEL_OWNER: "1"}), requested_namespace()),
             _operator(None, requested_namespace()),
             _operator(None, _volume(REQUESTED)),
+            _operator(None, _identity(REQUESTED)),
             _operator(_in(REQUESTED, "NetworkPolicy", **_POLICY)),
             _operator(_in(REQUESTED, "RoleBinding", **_TO_ADMIN)),
             Attempt(_in("kube-system", "NetworkPolicy", **_POLICY), platform=True),
@@ -148,6 +168,9 @@ RULE = Rule(
             _operator(_in("default", "ServiceAccount", automountServiceAccountToken=False)),
             _operator(role()),
             _operator(None, _volume(NAMESPACE)),
+            _operator(None, _identity(NAMESPACE)),
+            _operator(None, _identity("kube-system")),
+            _operator(_identity(REQUESTED)),
             _operator(_volume(REQUESTED)),
         ),
     ),

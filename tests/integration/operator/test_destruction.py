@@ -9,6 +9,7 @@ import pytest
 
 from infra import naming
 from infra.sandbox.resource import Phase
+from tests.harness.definitions import install
 from tests.harness.sandbox_lab import PATIENCE, Operator, SandboxLab
 from tests.integration.operator.test_life import ready, uid_of
 from tests.live.support.api import eventually, say
@@ -186,3 +187,53 @@ def test_what_belongs_to_nobody_is_destroyed(lab: SandboxLab, operator: Operator
         )
         assert namespace not in left
         assert "ai_lab_sandbox_orphans_total 1.0" in next_one.metrics()
+
+
+_IDENTITIES = "/apis/cilium.io/v2/ciliumidentities"
+_OF = "io.kubernetes.pod.namespace"
+
+
+def _identities() -> dict[str, Any]:
+    """The kind as Cilium has it, as far as it matters here."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "ciliumidentities.cilium.io"},
+        "spec": {
+            "group": "cilium.io",
+            "scope": "Cluster",
+            "names": {"kind": "CiliumIdentity", "plural": "ciliumidentities"},
+            "versions": [
+                {
+                    "name": "v2",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
+
+
+def _identity(name: str, namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumIdentity",
+        "metadata": {"name": name, "labels": {_OF: namespace}},
+        "security-labels": {f"k8s:{_OF}": namespace},
+    }
+
+
+def test_what_the_network_remembers_is_gone_before_the_certificate(lab: SandboxLab) -> None:
+    """Cilium itself would forget it half an hour later, and no certificate would be given."""
+    install(lab.api, _identities())
+    namespace = ready(lab, "networked")["namespace"]
+    uid = uid_of(lab, "networked")
+    make(lab, _IDENTITIES, _identity("10001", namespace))
+    make(lab, _IDENTITIES, _identity("10002", "kube-system"))
+    lab.delete("networked")
+    lab.until_gone("networked")
+    left = [one["metadata"]["name"] for one in lab.api.items(_IDENTITIES)]
+    assert left == ["10002"]
+    assert str(lab.records(uid)[-1].event) == "Destroyed"

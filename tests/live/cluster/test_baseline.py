@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infra.naming import LABEL_LAB, LABEL_SANDBOX
-from tests.live.support import admission, drift, expected, probes
-from tests.live.support.api import Api, location, say
+from tests.live.support import admission, drift, expected, probes, requested
+from tests.live.support.api import Api, eventually, location, say
 from tests.live.support.lab import Lab, current
 
 #: Where pods may be privileged: the cluster's own machine-level pods.
@@ -115,8 +115,14 @@ def test_no_policy_that_the_lab_did_not_ask_for(kind: str, api: Api, lab: Lab) -
     asked = set(expected.baseline(lab, version))
     for drawing in expected.sandboxes(lab, version).values():
         asked.update(map(expected.title, drawing.objects))
-    found = {expected.title({"kind": kind, **policy}) for policy in api.items(POLICIES[kind])}
-    beside = sorted(found - asked)
+
+    def look() -> list[str]:
+        found = {expected.title({"kind": kind, **policy}) for policy in api.items(POLICIES[kind])}
+        walls = (one for each in requested.drawings(api, lab, version) for one in each.walls)
+        return sorted(found - asked - set(map(expected.title, walls)))
+
+    # Sandboxes come and go while one looks.
+    beside = eventually(look, until=lambda left: not left, within=requested.SETTLED)
     assert not beside, (
         f"policies that nobody asked for: {', '.join(beside)}. Look at who made them (the API "
         "audit log), then delete them."
@@ -181,7 +187,29 @@ def _with_fault(good: dict[str, Any], fault: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.check(id="cluster.sandbox-labels", area="cluster")
 def test_no_sandbox_that_nobody_asked_for(api: Api, lab: Lab) -> None:
-    namespaces = api.items("/api/v1/namespaces", labelSelector=LABEL_SANDBOX)
-    found = {n["metadata"]["labels"][LABEL_SANDBOX] for n in namespaces}
-    unknown = found - {sandbox.name for sandbox in lab.config.sandboxes}
-    assert not unknown, f"sandboxes that the configuration does not know: {sorted(unknown)}."
+    configured = {sandbox.name for sandbox in lab.config.sandboxes}
+
+    def look() -> list[str]:
+        namespaces = api.items("/api/v1/namespaces", labelSelector=LABEL_SANDBOX)
+        found = {n["metadata"]["labels"][LABEL_SANDBOX] for n in namespaces}
+        return sorted(found - configured - requested.identities(api, namespaces))
+
+    unknown = eventually(look, until=lambda left: not left, within=requested.SETTLED)
+    assert not unknown, f"sandboxes that neither the configuration nor a request knows: {unknown}."
+
+
+@pytest.mark.check(id="cluster.requested-walls", area="cluster")
+def test_requested_sandboxes_have_the_walls_that_they_were_drawn_with(api: Api, lab: Lab) -> None:
+    """Those that nobody has asked for yet, too."""
+    version = expected.kubernetes_version(api)
+
+    def look() -> list[str]:
+        return [
+            f"{expected.title(wall)}: {fault}"
+            for drawing in requested.drawings(api, lab, version, standing=True)
+            for wall in drawing.walls
+            for fault in requested.faults(api, wall)
+        ]
+
+    faults = eventually(look, until=lambda left: not left, within=requested.SETTLED)
+    assert not faults, f"walls of sandboxes are not as drawn: {'; '.join(faults)}."

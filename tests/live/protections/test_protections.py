@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.live.support import machines, takeaway, takeaway_database
+from tests.live.support import machines, takeaway, takeaway_database, takeaway_operator
 from tests.live.support.lab import Lab, current
 from tests.live.support.takeaway import World
 from tests.live.support.verification import verify
@@ -177,6 +177,33 @@ if current().config.database_machine is not None:
             takeaway_database.evidence_rewritable,
             only=("database",),
             named=("database.append-only*",),
+        ),
+    ]
+#: Where sandboxes can be asked for.
+if current().config.sandbox_service is not None:
+    PROTECTIONS += [
+        Protection(
+            takeaway_operator.operator_stopped,
+            only=("cluster.sandbox-operator*", "cluster.baseline"),
+            named=(
+                "cluster.sandbox-operator",
+                "cluster.baseline[Deployment/lab-sandbox-operator/sandbox-operator]",
+            ),
+            # Nobody leads, and there is no pod to look at.
+            also=("cluster.sandbox-operator.*",),
+        ),
+        Protection(
+            takeaway_operator.operator_widened,
+            only=("cluster.sandbox-operator*", "cluster.baseline"),
+            named=(
+                "cluster.sandbox-operator.rights",
+                "cluster.baseline[ClusterRole/ai-lab:sandbox-operator]",
+            ),
+        ),
+        Protection(
+            takeaway_operator.evidence_key_deletable,
+            only=("vault.evidence-key",),
+            named=("vault.evidence-key",),
         ),
     ]
 

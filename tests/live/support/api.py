@@ -21,6 +21,7 @@ _BASES = {"v1": "/api/v1"}
 #: Path segment of every kind that the checks touch.
 _PLURALS = {
     "APIService": "apiservices",
+    "CiliumIdentity": "ciliumidentities",
     "CiliumNetworkPolicy": "ciliumnetworkpolicies",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
@@ -52,6 +53,7 @@ _PLURALS = {
 }
 _CLUSTER_WIDE = {
     "APIService",
+    "CiliumIdentity",
     "ClusterRole",
     "ClusterRoleBinding",
     "CustomResourceDefinition",

@@ -19,6 +19,7 @@ FACTS = LabFacts(
         nodes=(IPv4Network("10.71.0.10"), IPv4Network("10.71.0.11")),
         vault=(IPv4Network("10.71.0.12"),),
         vault_port=8200,
+        database=(IPv4Network("10.71.0.12"),),
     ),
 )
 

@@ -147,6 +147,7 @@ def test_the_whole_internet_leaves_out_nodes_and_metadata_services() -> None:
     assert block["except"] == [
         "10.71.0.10/32",
         "10.71.0.11/32",
+        "10.71.0.12/32",
         "10.72.0.0/16",
         "10.73.0.0/16",
         "169.254.0.0/16",

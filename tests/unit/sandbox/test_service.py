@@ -24,7 +24,7 @@ GROUP = "ai-lab.eu"
 
 
 def lab(**changes: Any) -> LocalLab:
-    document = config.load("local").model_dump(mode="json")
+    document = config.load("local").model_dump(mode="json", exclude={"sandbox_service"})
     found = config.parse({**document, **changes}, source="test")
     assert isinstance(found, LocalLab)
     return found

@@ -23,6 +23,7 @@ def run_program() -> None:
 def test_exports_say_what_users_need_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
     exports = deploy_local(monkeypatch).exports
     assert exports["endpoints"] == {
+        "database": "postgresql://10.71.0.12:5432",
         "kubernetes": "https://10.71.0.10:6443",
         "vault": "https://10.71.0.12:8200",
     }
