@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections.abc
 import importlib
 import inspect
+import threading
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,9 @@ _SCALARS = {
     bool: Scalar("boolean"),
 }
 _KINDS = {str: "text", int: "integer", float: "number", bool: "boolean"}
+#: `typing` may have one object for the same forward reference of two modules, and keeps the answer
+#: in it: each is read alone, and by local names that are not its global ones, which means anew.
+_RESOLVING = threading.Lock()
 _LISTS = (list, collections.abc.Sequence)
 _MAPS = (dict, collections.abc.Mapping)
 
@@ -112,7 +116,8 @@ def _resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
 
     holder.__annotations__ = {"value": annotation}
     known = {**names, "Output": pulumi.Output, "T": type(None)}
-    return typing.get_type_hints(holder, globalns=known)["value"]
+    with _RESOLVING:
+        return typing.get_type_hints(holder, globalns=known, localns={})["value"]
 
 
 def _names_of(class_: type) -> Mapping[str, Any]:

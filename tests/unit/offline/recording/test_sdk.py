@@ -239,3 +239,42 @@ def test_nothing_made_up_can_be_reached(token: str, inputs: dict[str, Any]) -> N
         parts = text.split(".")
         if len(parts) == 4 and all(part.isdigit() for part in parts):
             assert text.startswith("192.0.2."), text
+
+
+def test_two_classes_of_one_name_are_not_taken_for_each_other() -> None:
+    """Read at the same time, as an engine asks; in a process that has read neither."""
+    program = """
+import sys, threading
+from infra.offline.recording import sdk
+tokens = ["storage:StorageAccount", "containerregistry:Registry", "operationalinsights:Cluster"]
+wall, found = threading.Barrier(len(tokens)), {}
+
+def record(fields):
+    for field in fields.values():
+        name = getattr(field.shape, "name", "")
+        if name == "KeyVaultPropertiesArgs":
+            return field.shape
+        if name == "EncryptionArgs" or name == "EncryptionPropertyArgs":
+            return record(field.shape.fields)
+
+def read(token):
+    wall.wait()
+    shape = sdk.resource("pulumi_azure_native", f"azure-native:{token}")
+    found[token] = sorted(record(shape.inputs).fields)
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=read, args=[token]) for token in tokens]
+for one in threads: one.start()
+for one in threads: one.join()
+print([found[token] for token in tokens])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(
+        [
+            ["keyName", "keyVaultUri", "keyVersion"],
+            ["identity", "keyIdentifier"],
+            ["keyName", "keyRsaSize", "keyVaultUri", "keyVersion"],
+        ]
+    )
