@@ -53,8 +53,12 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
                 self._by_type.setdefault(type_, []).append(rule)
             if isinstance(rule.preview, Relations):
                 self._relations.append((rule, rule.preview))
+        single = {rule.id for rules in self._by_type.values() for rule in rules}
+        self._single = tuple(sorted(single))
         self._levels: dict[str, Level] = {}
         self._settings = Settings()
+        self._said_nothing: dict[str, proto.AnalyzeResponse] = {}
+        self._set_nothing = proto.RemediateResponse(not_applicable=_not_asked(self._single))
 
     def level(self, rule: Rule) -> Level:
         return self._levels.get(rule.id, rule.level)
@@ -113,6 +117,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             given = json_format.MessageToDict(config.properties)
             if "registries" in given:
                 self._settings = Settings(registries=tuple(given["registries"]))
+        self._said_nothing.clear()
         return empty_pb2.Empty()
 
     def ConfigureStack(  # noqa: N802
@@ -129,9 +134,10 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
     ) -> proto.AnalyzeResponse:
         rules = self._active(request.type)
-        response = proto.AnalyzeResponse()
         if not rules:
-            return response
+            return self._nothing_about(request.type)
+        response = proto.AnalyzeResponse()
+        response.CopyFrom(self._nothing_about(request.type))
         properties = _read(request.properties)
         for rule in rules:
             found = preview.judged(rule, request.type, properties, self._settings)
@@ -149,7 +155,12 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         types = frozenset[str]().union(*(check.types for _, check in active))
         stack = Stack([_resource(one) for one in request.resources if one.type in types])
         found = (one for rule, _ in active for one in preview.related(rule, stack))
-        return proto.AnalyzeResponse(diagnostics=map(self._said, found))
+        there = {one.type for one in stack.resources}
+        asked = {rule.id for rule, check in active if there.intersection(check.about)}
+        others = [rule.id for rule, _ in self._relations if rule.id not in asked]
+        return proto.AnalyzeResponse(
+            diagnostics=map(self._said, found), not_applicable=_not_asked(others)
+        )
 
     def Remediate(  # noqa: N802
         self, request: proto.AnalyzeRequest, context: grpc.ServicerContext
@@ -157,10 +168,12 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         """Each rule corrects what the one before it has left; what is left in the end, and what is
         not known yet, `Analyze` is asked about.
         """
-        response = proto.RemediateResponse()
         rules = [r for r in self._active(request.type) if self.level(r) is Level.REMEDIATE]
         if not rules:
-            return response
+            return self._set_nothing
+        asked = {rule.id for rule in rules}
+        others = [id_ for id_ in self._single if id_ not in asked]
+        response = proto.RemediateResponse(not_applicable=_not_asked(others))
         properties: Mapping[str, Any] = json_format.MessageToDict(request.properties)
         for rule in rules:
             changed = remedied(rule, request.type, properties, self._settings)
@@ -179,6 +192,18 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     def _active(self, type_: str) -> list[Rule]:
         rules = self._by_type.get(type_, [])
         return [rule for rule in rules if self.level(rule) is not Level.DISABLED]
+
+    def _nothing_about(self, type_: str) -> proto.AnalyzeResponse:
+        """An answer that says nothing, but which rules were not asked: the engine takes all others
+        for passed, and tells of each with every resource. It is made once for a type.
+        """
+        if type_ not in self._by_type:
+            type_ = ""
+        if type_ not in self._said_nothing:
+            asked = {rule.id for rule in self._active(type_)}
+            others = [id_ for id_ in self._single if id_ not in asked]
+            self._said_nothing[type_] = proto.AnalyzeResponse(not_applicable=_not_asked(others))
+        return self._said_nothing[type_]
 
     def _said(self, found: Finding) -> proto.AnalyzeDiagnostic:
         rule = found.rule
@@ -201,6 +226,10 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             severity=_SEVERITIES[rule.severity],
             urn=found.urn,
         )
+
+
+def _not_asked(rules: Iterable[str]) -> list[proto.PolicyNotApplicable]:
+    return [proto.PolicyNotApplicable(policy_name=id_) for id_ in rules]
 
 
 def _read(properties: struct_pb2.Struct) -> dict[str, Any]:

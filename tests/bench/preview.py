@@ -103,10 +103,11 @@ def measure(file: Path, runs: int) -> None:
     once()  # the first one compiles
     pairs = [(sample(once), sample(lambda: without_policies(once))) for _ in range(runs)]
     samples = [with_ for with_, _ in pairs]
-    shares = [with_.wall / without.wall * 100 - 100 for with_, without in pairs]
+    walls = [with_.wall / without.wall * 100 - 100 for with_, without in pairs]
+    cpus = [with_.cpu / without.cpu * 100 - 100 for with_, without in pairs]
     each = statistics.median(one.cpu for one in samples) / count * 1000
     shown(f"preview {file.stem}", samples, f"{count} resources, {each:.0f} ms of cpu each")
-    print(f"{'  of which policies take':<34} {spread(shares)} % more wall time", flush=True)
+    print(f"{'  policies add':<34} wall {spread(walls)} %   cpu {spread(cpus)} %", flush=True)
     program = _IMPORT.format(ground=ground)
     python(program)
     shown(f"import of stacks.{ground}", [sample(lambda: python(program)) for _ in range(runs)])
