@@ -23,7 +23,7 @@ from tests.live.support.vault import Caller
 
 _OWN_FOLDER = Path(__file__).parent
 #: What changes the lab on purpose, or needs more than a lab, is run only when it is named.
-_INTRUSIVE = ("protections", "lifecycle", "judges")
+_INTRUSIVE = ("attacks", "protections", "lifecycle", "judges")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,5 +92,5 @@ def lab_caller(lab: Lab, lab_login: dict[str, Any]) -> Iterator[Caller]:
 @pytest.fixture(scope="session")
 def isolation_run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
     """One run of all isolation probes; its pods are there until the session ends."""
-    with isolation.run(lab, api, hosts) as run:
+    with isolation.run(lab, api, hosts, isolation.probed_sandbox(lab)) as run:
         yield run

@@ -127,6 +127,25 @@ class Api:
         query = {"gracePeriodSeconds": "0"} | ({"dryRun": "All"} if dry_run else {})
         return self._client.delete(path, params=query, headers=self._headers)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
+        """Any request; of headers that it has already, those given here win."""
+        own = [(key, value) for key, value in self._headers if key not in headers]
+        told = {"Content-Type": "application/json", **headers}
+        return self._client.request(
+            method,
+            path,
+            content=None if body is None else json.dumps(body),
+            params=query or None,
+            headers=[*own, *told.items()],
+        )
+
     def acting_as(self, user: str, *groups: str) -> Api:
         """The same connection, every request in another user's name."""
         return Api(

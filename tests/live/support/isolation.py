@@ -10,20 +10,17 @@ from __future__ import annotations
 import fcntl
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from infra.naming import LABEL_SECRET_STORE, bridge, sandbox_namespace
 from tests.live.support import listeners, node_probe, probes
-from tests.live.support.api import Api, eventually, location, say
+from tests.live.support.api import Api
+from tests.live.support.batch import Batch
 from tests.live.support.lab import Lab
 from tests.live.support.machines import Host, python
 from tests.live.support.probes import Answer, Target
-
-#: Seconds until a batch of pods must have started or ended.
-BATCH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +93,13 @@ def _connect(target: Target) -> str:
 
 
 @contextmanager
-def run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
-    """Makes everything, waits for the answers, and removes everything."""
+def run(lab: Lab, api: Api, hosts: dict[str, Host], sandbox: str) -> Iterator[Run]:
+    """Makes everything, waits for the answers, and removes everything.
+
+    `sandbox` is the namespace whose isolation is probed.
+    """
     token = secrets.token_hex(4)
-    sandbox, beside = probed_sandbox(lab), f"lab-verify-{token}"
+    beside = f"lab-verify-{token}"
     with ExitStack() as stack:
         # The addresses on this host can be listened on by one run at a time.
         turn = stack.enter_context((lab.home.root / "isolation.lock").open("w"))
@@ -107,39 +107,16 @@ def run(lab: Lab, api: Api, hosts: dict[str, Host]) -> Iterator[Run]:
         outside = stack.enter_context(
             listeners.outside(bridge(lab.name), str(lab.config.network.gateway))
         )
-        make = _Maker(api, stack)
-        make(probes.namespace(beside))
-        yield _Batch(lab, hosts, make, outside, sandbox, beside, token).run()
+        batch = Batch(api, stack)
+        batch.make(probes.namespace(beside))
+        yield _Probes(lab, hosts, batch, outside, sandbox, beside, token).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
-    """Creates objects and has them removed at the end of the run."""
-
-    api: Api
-    cleanup: ExitStack
-
-    def __call__(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        # A new namespace has no service account yet; its pods are refused until it has one.
-        answer = eventually(
-            lambda: self.api.create(manifest),
-            until=lambda got: got.status_code != 403 or "serviceaccount" not in got.text,
-            within=20,
-        )
-        assert answer.status_code == 201, (
-            f"the probe {manifest['kind']} {manifest['metadata']['name']} was not accepted: "
-            f"{say(answer)}"
-        )
-        self.cleanup.callback(self.api.delete, location(manifest))
-        made: dict[str, Any] = answer.json()
-        return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Probes:
     lab: Lab
     hosts: dict[str, Host]
-    make: _Maker
+    batch: Batch
     outside: listeners.Outside
     sandbox: str
     beside: str
@@ -153,10 +130,12 @@ class _Batch:
             probes.server(self._name("far"), self.beside, node=control_plane),
             probes.server(self._name("inside"), self.sandbox, node=worker),
         ]
-        service = self.make(probes.service(self._name("near"), self.beside, self._name("near")))
+        service = self.batch.make(
+            probes.service(self._name("near"), self.beside, self._name("near"))
+        )
         for manifest in servers:
-            self.make(manifest)
-        addresses = {m["metadata"]["name"]: self._address(m) for m in servers}
+            self.batch.make(manifest)
+        addresses = {m["metadata"]["name"]: self.batch.address(m) for m in servers}
         near, far, inside = (addresses[self._name(name)] for name in ("near", "far", "inside"))
         node_ipv6 = self._link_local()
         targets = [
@@ -197,10 +176,10 @@ class _Batch:
             probes.first_packet(self._name("first-control"), self.beside, far, node=worker),
         ]
         for manifest in (*first, *clients):
-            self.make(manifest)
-        ended = {m["metadata"]["name"]: self._end(m) for m in (*first, *clients)}
+            self.batch.make(manifest)
+        ended = {m["metadata"]["name"]: self.batch.end(m) for m in (*first, *clients)}
         reached = self._reached_outside()
-        logs = {m["metadata"]["name"]: self._log(m) for m in (*servers, *clients)}
+        logs = {m["metadata"]["name"]: self.batch.log(m) for m in (*servers, *clients)}
         return Run(
             forbidden=probes.parse(logs[self._name("client")]),
             labelled=probes.parse(logs[self._name("labelled")]),
@@ -280,47 +259,3 @@ class _Batch:
             "dns.direct-tcp": list(outside.dns_tcp_visitors.seen),
             "dns.direct-udp": list(outside.dns_udp_visitors.seen),
         }
-
-    def _address(self, manifest: dict[str, Any]) -> str:
-        """Waits until a server runs; returns its address."""
-        status = self._status(manifest, lambda got: got.get("phase") == "Running")
-        return str(status["podIP"])
-
-    def _end(self, manifest: dict[str, Any]) -> tuple[int, str]:
-        """Waits until a client has ended; returns its exit status and its address."""
-        status = self._status(manifest, lambda got: got.get("phase") in ("Succeeded", "Failed"))
-        terminated = status["containerStatuses"][0]["state"]["terminated"]
-        return int(terminated["exitCode"]), str(status["podIP"])
-
-    def _status(
-        self, manifest: dict[str, Any], done: Callable[[dict[str, Any]], bool]
-    ) -> dict[str, Any]:
-        def look() -> dict[str, Any]:
-            status: dict[str, Any] = self.make.api.read(location(manifest))["status"]
-            return status
-
-        status = eventually(look, until=lambda got: done(got) or _hopeless(got), within=BATCH)
-        name = manifest["metadata"]["name"]
-        assert done(status), (
-            f"the probe pod {name} did not start or end within {BATCH} s: {_why(status)}. "
-            f"See `kubectl -n {manifest['metadata']['namespace']} describe pod {name}`."
-        )
-        return status
-
-    def _log(self, manifest: dict[str, Any]) -> str:
-        answer = self.make.api.get(f"{location(manifest)}/log")
-        assert answer.status_code == 200, f"the probe's log is not readable: {say(answer)}"
-        return answer.text
-
-
-def _hopeless(status: dict[str, Any]) -> bool:
-    """The image is not on the node and cannot be fetched."""
-    states = [entry.get("state", {}) for entry in status.get("containerStatuses", [])]
-    reasons = {state.get("waiting", {}).get("reason", "") for state in states}
-    return bool(reasons & {"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"})
-
-
-def _why(status: dict[str, Any]) -> str:
-    states = [entry.get("state") for entry in status.get("containerStatuses", [])]
-    conditions = [c.get("message") for c in status.get("conditions", []) if c.get("message")]
-    return f"phase {status.get('phase')}, containers {states}, {'; '.join(conditions)}"
