@@ -26,7 +26,7 @@ MANY = 100
 ANSWERED = 10.0
 
 
-def _configmap(pair: Pair, number: int, **metadata: Any) -> dict[str, Any]:
+def configmap(pair: Pair, number: int, **metadata: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -64,7 +64,7 @@ def test_objects_are_counted(pair: Pair) -> None:
     most = quota("x", size, {})["spec"]["hard"]["count/configmaps"]
     made = 0
     for number in range(int(most) + 1):
-        answer = pair.attacker.person.create(_configmap(pair, number))
+        answer = pair.attacker.person.create(configmap(pair, number))
         if answer.status_code != 201:
             break
         made += 1
@@ -77,9 +77,9 @@ def test_objects_are_counted(pair: Pair) -> None:
 @pytest.mark.check(id="attacks.exhaustion.large-objects", area="attacks")
 def test_objects_are_small(pair: Pair) -> None:
     """https://kubernetes.io/docs/concepts/configuration/configmap/ (1 MiB)"""
-    small = {**_configmap(pair, 0), "data": {"x": "x" * 1000}}
+    small = {**configmap(pair, 0), "data": {"x": "x" * 1000}}
     assert pair.attacker.person.create(small, dry_run=True).status_code == 201
-    large = {**_configmap(pair, 0), "data": {"x": "x" * (1024 * 1024 + 1)}}
+    large = {**configmap(pair, 0), "data": {"x": "x" * (1024 * 1024 + 1)}}
     answer = pair.attacker.person.create(large, dry_run=True)
     assert answer.status_code in (413, 422), f"it is taken: {say(answer)}"
 
@@ -99,9 +99,9 @@ def test_pods_are_bounded(pair: Pair) -> None:
 @pytest.mark.check(id="attacks.exhaustion.finalizers", area="attacks")
 def test_nothing_holds_a_sandbox_back(pair: Pair) -> None:
     """An object that never goes would keep its namespace for ever."""
-    control = pair.attacker.person.create(_configmap(pair, 0), dry_run=True)
+    control = pair.attacker.person.create(configmap(pair, 0), dry_run=True)
     assert control.status_code == 201, f"the control failed: {say(control)}"
-    held = _configmap(pair, 0, finalizers=["example.org/never"])
+    held = configmap(pair, 0, finalizers=["example.org/never"])
     answer = pair.attacker.person.create(held, dry_run=True)
     assert answer.status_code == 403, f"it is taken: {say(answer)}"
 

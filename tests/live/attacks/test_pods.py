@@ -54,18 +54,16 @@ CHANGES: dict[str, Change] = {
     "host-pid": _spec(hostPID=True),
     "host-ipc": _spec(hostIPC=True),
     "host-port": _container(ports=[{"containerPort": 8080, "hostPort": 8080}]),
-    "shared-processes": _spec(shareProcessNamespace=True),
     "privileged": _security(privileged=True, allowPrivilegeEscalation=True),
     "escalation": _security(allowPrivilegeEscalation=True),
     "capability": _security(capabilities={"drop": ["ALL"], "add": ["NET_RAW"]}),
     "capabilities-kept": _security(capabilities={}),
     "root": _pod_security(runAsUser=0, runAsNonRoot=False),
-    "writable-root": _security(readOnlyRootFilesystem=False),
     "no-seccomp": _pod_security(seccompProfile={"type": "Unconfined"}),
     "unmasked-proc": _security(procMount="Unmasked"),
     "sysctl": _pod_security(sysctls=[{"name": "kernel.msgmax", "value": "1"}]),
     "nfs": _volume(nfs={"server": "192.0.2.1", "path": "/"}),
-    "inline-csi": _volume(csi={"driver": "example.org"}),
+    "iscsi": _volume(iscsi={"targetPortal": "192.0.2.1", "iqn": "iqn.2001-04.org:x", "lun": 0}),
     "chosen-node": _on_a_node,
     "control-plane": _spec(tolerations=[{"operator": "Exists"}]),
     "system-priority": _spec(priorityClassName="system-node-critical"),
@@ -76,16 +74,22 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def attacking(change: str, pair: Pair) -> Pod:
+    """A pod with one thing wrong."""
+    pod = probes.server("attack", pair.attacker.namespace)
+    right = copy.deepcopy(pod)
+    CHANGES[change](pod, pair)
+    assert pod != right
+    return pod
+
+
 @pytest.mark.check(id="attacks.pods", area="attacks")
 @pytest.mark.parametrize("change", CHANGES)
 def test_refused(change: str, pair: Pair) -> None:
     pod = probes.server("attack", pair.attacker.namespace)
     control = pair.attacker.person.create(pod, dry_run=True)
     assert control.status_code == 201, f"the control failed: {say(control)}"
-    attack = copy.deepcopy(pod)
-    CHANGES[change](attack, pair)
-    assert attack != pod
-    answer = pair.attacker.person.create(attack, dry_run=True)
+    answer = pair.attacker.person.create(attacking(change, pair), dry_run=True)
     assert answer.status_code in (403, 422), f"it is taken: {say(answer)}"
 
 
@@ -112,7 +116,5 @@ def test_refused_in_a_template(change: str, pair: Pair) -> None:
 
     control = pair.attacker.person.create(deployment(pod), dry_run=True)
     assert control.status_code == 201, f"the control failed: {say(control)}"
-    attack = copy.deepcopy(pod)
-    CHANGES[change](attack, pair)
-    answer = pair.attacker.person.create(deployment(attack), dry_run=True)
+    answer = pair.attacker.person.create(deployment(attacking(change, pair)), dry_run=True)
     assert answer.status_code in (403, 422), f"it is taken: {say(answer)}"

@@ -11,7 +11,7 @@ import secrets
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra import naming
@@ -37,12 +37,12 @@ class Tenant:
     person: Api
     #: A program of its person.
     program: Api
-    program_token: str
+    program_token: str = field(repr=False)
     #: What its workloads show Vault.
-    workload_token: str
+    workload_token: str = field(repr=False)
     #: Its workloads, logged in to Vault.
     vault: Caller
-    vault_token: str
+    vault_token: str = field(repr=False)
 
     @property
     def pods(self) -> str:
@@ -59,7 +59,7 @@ class Pair:
     victim: Tenant
 
     def path(self, text: str) -> str:
-        """With {own} and {victim} (namespaces), {sandbox}, {other} (names) and {worker} filled in."""
+        """With {own}, {victim} (namespaces), {sandbox}, {other} (names) and {worker} filled in."""
         return text.format(
             own=self.attacker.namespace,
             victim=self.victim.namespace,
@@ -166,16 +166,17 @@ def asked_token(asks: Api, namespace: str, account: str, audience: str = "") -> 
     return str(answer.json()["status"]["token"])
 
 
-def raw_vault(lab: Lab, token: str, method: str, path: str) -> int:
-    """Status of a request whose path is sent as it is: HTTP libraries tidy paths up."""
+def raw_vault(lab: Lab, token: str, path: str) -> tuple[int, str]:
+    """Status and text of a GET whose path is sent as it is: HTTP libraries tidy paths up."""
     host, port = lab.vault_address
     context = apis.trusting(lab.home.ca_certificate.read_text())
     assert context.verify_mode is ssl.CERT_REQUIRED
     connection = http.client.HTTPSConnection(host, port, context=context, timeout=10)
     try:
-        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.putrequest("GET", path, skip_accept_encoding=True)
         connection.putheader("X-Vault-Token", token)
         connection.endheaders()
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
     finally:
         connection.close()
