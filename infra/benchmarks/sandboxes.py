@@ -92,8 +92,9 @@ class Bench:
             stage: distribution([self._between(name, *marks) for name in cold])
             for stage, marks in STAGES.items()
         }
-        self.report("destroying them, one after the other")
-        destroyed = [self._destroy(name) for name in (*warm, *cold)]
+        self._clear(warm)
+        self.report(f"destroying {plan.runs} sandboxes, one after the other")
+        destroyed = [self._destroy(name) for name in cold]
         document: dict[str, Any] = {
             "warm": distribution(list(warm.values())),
             "cold": {**distribution(list(cold.values())), "stages": stages},
@@ -158,8 +159,7 @@ class Bench:
             rows.append(
                 {"sandboxes": step, "memory_bytes": memory, **distribution(list(cold.values()))}
             )
-            for name in cold:
-                self._destroy(name)
+            self._clear(cold)
         counts = [row["sandboxes"] for row in rows]
         document: dict[str, Any] = {"slope": {"steps": rows}}
         if len(rows) > 1:
@@ -209,9 +209,9 @@ class Bench:
             "certified": self.observer.at(name, GONE) - begun,
         }
 
-    def _clear(self) -> None:
-        """Destroys what is there; what cannot be destroyed any more is gone already."""
-        names = sorted(self._alive)
+    def _clear(self, chosen: Iterable[str] | None = None) -> None:
+        """Destroys these, or all; what cannot be destroyed any more is gone already."""
+        names = sorted(self._alive if chosen is None else chosen)
         if not names:
             return
         self.report(f"destroying {len(names)} sandboxes")
@@ -220,7 +220,7 @@ class Bench:
         if faults:
             raise faults[0]
         self.observer.until(names, GONE, within=10 * _PATIENCE)
-        self._alive.clear()
+        self._alive -= set(names)
 
     def _given_up(self, name: str) -> LabError | None:
         answer = self.requester.api.request("DELETE", f"{PATH}/{name}")
