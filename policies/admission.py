@@ -326,7 +326,7 @@ class Admission:
     def _must_be_known(self, manifest: Manifest) -> None:
         spoken = self._spoken
         if set(self.kinds) <= set(WORKLOADS):
-            spoken |= {"containers", "initContainers", "pod"}
+            spoken |= {"containers", "initContainers", "pod", "spec", "template", "jobTemplate"}
         for path in unknown_paths(manifest):
             *_, parent, leaf = ("", *path)
             if leaf in spoken or (parent in spoken and parent in _OPEN_MAPS):
