@@ -66,6 +66,25 @@ def sandbox(name: str = "example", **spec: Any) -> dict[str, Any]:
     )
 
 
+def transfer(name: str = "example", **spec: Any) -> dict[str, Any]:
+    """A request to take a report out of a sandbox; `spec` adds to it."""
+    file = {"name": "report.pdf", "sha256": "0" * 64, "size": 4096, "type": "application/pdf"}
+    whole = {
+        "sandbox": "example",
+        "requester": SOMEBODY,
+        "direction": "export",
+        "content": "report",
+        "files": [file],
+        "note": "Rates of error by age group; no case can be told from it",
+    }
+    return manifest(
+        "Transfer",
+        api_version=f"{naming.LABEL_PREFIX}/v1alpha1",
+        metadata={"name": name},
+        spec=whole | spec,
+    )
+
+
 def pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """A pod that every rule admits, but for what is given.
 

@@ -112,6 +112,9 @@ SANDBOX: Final = Kind(
     naming.LABEL_PREFIX, "v1alpha1", "sandboxes", "Sandbox", ("status",), namespaced=False
 )
 
+#: Files that are to enter or leave a sandbox, and what others say to it.
+TRANSFER: Final = Kind(naming.LABEL_PREFIX, "v1alpha1", "transfers", "Transfer", ("status",))
+
 # What is asked of an object rather than stored.
 DEBUG_CONTAINERS: Final = Kind("", "v1", "pods/ephemeralcontainers", "Pod")
 EXEC: Final = Kind("", "v1", "pods/exec", "PodExecOptions")

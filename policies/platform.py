@@ -33,6 +33,12 @@ MAY: Final = (
     f"authorizer.group('{naming.LABEL_PREFIX}').resource('sandboxes')"
     ".subresource('{what}').check('{verb}').allowed()"
 )
+#: Files that enter or leave are approved by whoever has this right in the whole cluster: one that
+#: was given in a sandbox's namespace does not count.
+MAY_REVIEW: Final = (
+    f"authorizer.group('{naming.LABEL_PREFIX}').resource('transfers')"
+    ".subresource('approval').check('update').allowed()"
+)
 #: True of the operator of sandboxes: whoever may write what has become of one. The platform may,
 #: too.
 SANDBOX_OPERATOR: Final = MAY.format(what="status", verb="update")

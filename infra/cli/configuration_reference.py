@@ -70,6 +70,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("sandbox_service.requesters, approvers, security_officers", config.People),
     ("sandbox_service.profiles.NAME", config.SandboxProfile),
     ("sandbox_service.approvals", config.Approvals),
+    ("sandbox_service.airlock", config.Airlock),
 )
 
 

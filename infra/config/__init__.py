@@ -21,7 +21,7 @@ from infra.config.loading import (
 )
 from infra.config.model import CLASSIFICATIONS, Classification, Model, Name
 from infra.config.network import Network
-from infra.config.requests import Approvals, People, SandboxProfile, SandboxService
+from infra.config.requests import Airlock, Approvals, People, SandboxProfile, SandboxService
 from infra.config.sandboxes import LINK_LOCAL, EgressRule, Quota, SandboxSpec, require_outside
 from infra.config.site import Site
 from infra.config.ssh import SshAccess
@@ -33,6 +33,7 @@ __all__ = [
     "CONFIG_KEY",
     "LINK_LOCAL",
     "PROJECT",
+    "Airlock",
     "AnyLab",
     "Approvals",
     "AwsLab",

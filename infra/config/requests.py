@@ -23,6 +23,14 @@ Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@:/+-]+$", min_length=3, max
 Duration = Annotated[str, Field(pattern=r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", min_length=2)]
 
 
+Bytes = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}(Ki|Mi|Gi|Ti)$")]
+#: https://www.rfc-editor.org/rfc/rfc6838#section-4.2
+MediaType = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$", max_length=100),
+]
+
+
 class People(Model):
     """People by their names, or by groups that the cluster's login puts them in."""
 
@@ -57,6 +65,19 @@ class Approvals(Model):
     restricted: int = Field(default=2, ge=1, le=5)
 
 
+class Airlock(Model):
+    """Files that people may ask to bring into or out of a sandbox; others review each request."""
+
+    #: In one request
+    files: int = Field(default=16, ge=1, le=16)
+    #: Largest file; a Kubernetes quantity of bytes
+    largest: Bytes = "1Gi"
+    #: All files of one request together
+    total: Bytes = "4Gi"
+    #: Media types that may be; without any, all
+    types: tuple[MediaType, ...] = ()
+
+
 class SandboxService(Model):
     """Sandboxes that people ask for while the lab runs, approved by others (four eyes).
 
@@ -72,6 +93,8 @@ class SandboxService(Model):
     #: A sandbox lives no longer than this, however often it is renewed (at most 720h)
     longest_life: Duration = "72h"
     approvals: Approvals = Approvals()
+    #: What may be asked to enter or leave
+    airlock: Airlock = Airlock()
     #: How many are made before anybody asks, by profile
     pool: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = {}
 

@@ -18,18 +18,11 @@ from typing import Any
 from infra.cluster.manifests import Manifest
 from infra.config import CLASSIFICATIONS, Classification
 from infra.config.requests import DEFAULT_PROFILE, LONGEST
-from infra.sandbox.resource import DURATION, GROUP, KIND, PLURAL, VERSION, Phase
+from infra.sandbox import schema
+from infra.sandbox.resource import DURATION, KIND, PLURAL, VERSION, Phase
+from infra.sandbox.schema import MOST, REASON, REQUESTER, UNCHANGED, Schema
 
-Schema = dict[str, Any]
-
-#: Nothing in it speaks to a terminal.
-_PLAIN = r"^[^\p{C}]*$"
-_PRINCIPAL: Schema = {"type": "string", "minLength": 3, "maxLength": 128, "pattern": _PLAIN}
-#: Names that a sandbox can be made for (`infra.config.requests.User`).
-_REQUESTER: Schema = {**_PRINCIPAL, "pattern": "^[A-Za-z0-9._@-]+$"}
-_REASON: Schema = {"type": "string", "minLength": 8, "maxLength": 200, "pattern": _PLAIN}
-_UNCHANGED = [{"rule": "self == oldSelf", "message": "What was asked for never changes."}]
-_MOST = 16
+_STAYS = "An approval stays on record; what is approved can be destroyed."
 _USUAL: Classification = "internal"
 
 
@@ -51,34 +44,15 @@ class Limits:
 
 def definition(limits: Limits = Limits()) -> Manifest:
     """https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"""
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
-        "spec": {
-            "group": GROUP,
-            "scope": "Cluster",
-            # What the API server would add.
-            "conversion": {"strategy": "None"},
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["sbx"],
-            },
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": _columns(),
-                    "schema": {"openAPIV3Schema": _schema(limits)},
-                }
-            ],
-        },
-    }
+    return schema.kind(
+        name=KIND,
+        plural=PLURAL,
+        short="sbx",
+        version=VERSION,
+        scope="Cluster",
+        columns=_columns(),
+        schema=_schema(limits),
+    )
 
 
 def _columns() -> list[dict[str, Any]]:
@@ -123,26 +97,26 @@ def _spec(limits: Limits) -> Schema:
         "type": "object",
         "required": ["purpose", "requester", "ttl"],
         "properties": {
-            "purpose": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
-            "requester": {**_REQUESTER, "x-kubernetes-validations": _UNCHANGED},
+            "purpose": {**REASON, "x-kubernetes-validations": UNCHANGED},
+            "requester": {**REQUESTER, "x-kubernetes-validations": UNCHANGED},
             "classification": {
                 "type": "string",
                 "enum": list(limits.classifications),
                 "default": limits.classification,
-                "x-kubernetes-validations": _UNCHANGED,
+                "x-kubernetes-validations": UNCHANGED,
             },
             "profile": _profile(limits),
             "ttl": _duration(limits),
             "egress": {
                 "type": "array",
-                "maxItems": _MOST,
+                "maxItems": MOST,
                 "default": [],
                 "items": _egress(),
-                "x-kubernetes-validations": _UNCHANGED,
+                "x-kubernetes-validations": UNCHANGED,
             },
             "images": {
                 "type": "array",
-                "maxItems": _MOST,
+                "maxItems": MOST,
                 "default": [],
                 "items": {
                     "type": "string",
@@ -150,7 +124,7 @@ def _spec(limits: Limits) -> Schema:
                     "maxLength": 256,
                     "pattern": "^[^,\\s]+$",
                 },
-                "x-kubernetes-validations": _UNCHANGED,
+                "x-kubernetes-validations": UNCHANGED,
             },
             "evidence": {
                 "type": "object",
@@ -163,13 +137,13 @@ def _spec(limits: Limits) -> Schema:
                         "default": 365,
                     }
                 },
-                "x-kubernetes-validations": _UNCHANGED,
+                "x-kubernetes-validations": UNCHANGED,
             },
-            "approvals": _approvals(),
-            "rejection": _verdict(final=True),
+            "approvals": schema.approvals(_STAYS),
+            "rejection": schema.verdict(final=True),
             "renewals": {
                 "type": "array",
-                "maxItems": _MOST,
+                "maxItems": MOST,
                 "default": [],
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["name"],
@@ -182,7 +156,7 @@ def _spec(limits: Limits) -> Schema:
                 ],
             },
             # Lifted by taking it away.
-            "suspension": _verdict(final=False),
+            "suspension": schema.verdict(final=False),
         },
         "x-kubernetes-validations": [
             {
@@ -194,14 +168,14 @@ def _spec(limits: Limits) -> Schema:
 
 
 def _profile(limits: Limits) -> Schema:
-    schema: Schema = {
+    found: Schema = {
         "type": "string",
         "pattern": "^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$",
         "maxLength": 20,
         "default": DEFAULT_PROFILE,
-        "x-kubernetes-validations": _UNCHANGED,
+        "x-kubernetes-validations": UNCHANGED,
     }
-    return {**schema, "enum": sorted(limits.profiles)} if limits.profiles else schema
+    return {**found, "enum": sorted(limits.profiles)} if limits.profiles else found
 
 
 def _egress() -> Schema:
@@ -222,26 +196,8 @@ def _egress() -> Schema:
             },
             "port": {"type": "integer", "minimum": 1, "maximum": 65535},
             "protocol": {"type": "string", "enum": ["TCP", "UDP"], "default": "TCP"},
-            "reason": _REASON,
+            "reason": REASON,
         },
-    }
-
-
-def _approvals() -> Schema:
-    return {
-        "type": "array",
-        "maxItems": _MOST,
-        "default": [],
-        # One voice each.
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["by"],
-        "items": {"type": "object", "required": ["by"], "properties": {"by": _PRINCIPAL}},
-        "x-kubernetes-validations": [
-            {
-                "rule": "oldSelf.all(old, self.exists(new, new.by == old.by))",
-                "message": "An approval stays on record; what is approved can be destroyed.",
-            }
-        ],
     }
 
 
@@ -256,21 +212,10 @@ def _renewal(limits: Limits) -> Schema:
                 "maxLength": 20,
             },
             "extend": _duration(limits),
-            "reason": {**_REASON, "x-kubernetes-validations": _UNCHANGED},
-            "approvals": _approvals(),
+            "reason": {**REASON, "x-kubernetes-validations": UNCHANGED},
+            "approvals": schema.approvals(_STAYS),
         },
     }
-
-
-def _verdict(*, final: bool) -> Schema:
-    schema: Schema = {
-        "type": "object",
-        "required": ["by", "reason"],
-        "properties": {"by": _PRINCIPAL, "reason": _REASON},
-    }
-    if final:
-        schema["x-kubernetes-validations"] = _UNCHANGED
-    return schema
 
 
 def _duration(limits: Limits) -> Schema:
@@ -281,7 +226,7 @@ def _duration(limits: Limits) -> Schema:
         "maxLength": 16,
         "pattern": DURATION,
         "x-kubernetes-validations": [
-            *_UNCHANGED,
+            *UNCHANGED,
             {
                 "rule": "duration(self) > duration('0s')"
                 f" && duration(self) <= duration('{limits.longest}')",
@@ -304,7 +249,7 @@ def _status() -> Schema:
             "warm": {"type": "boolean"},
             "readyAt": time,
             "expiresAt": time,
-            "renewed": {"type": "array", "items": text, "maxItems": _MOST},
+            "renewed": {"type": "array", "items": text, "maxItems": MOST},
             "suspensions": {"type": "integer", "minimum": 0},
             "attempts": {"type": "integer", "minimum": 0},
             "sealed": text,
@@ -312,23 +257,6 @@ def _status() -> Schema:
             "evidenceHead": text,
             "certificate": text,
             "observedGeneration": {"type": "integer"},
-            "conditions": {
-                "type": "array",
-                "maxItems": _MOST,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-                "items": {
-                    "type": "object",
-                    "required": ["type", "status", "reason", "lastTransitionTime"],
-                    "properties": {
-                        "type": text,
-                        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-                        "reason": text,
-                        "message": text,
-                        "observedGeneration": {"type": "integer"},
-                        "lastTransitionTime": time,
-                    },
-                },
-            },
+            "conditions": schema.conditions(),
         },
     }

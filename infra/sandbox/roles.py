@@ -1,8 +1,9 @@
 """Who may do what with sandboxes: cluster roles, closed lists without wildcards. Pure.
 
-Rights on `sandboxes/approval` and `sandboxes/suspension`, subresources that no object has, are
-asked for at admission (policies/rules/kubernetes/sandbox_*.py): with `patch` alone nobody approves
-or suspends. Nobody here may `update` a Sandbox, which would replace what others have said.
+Rights on `sandboxes/approval`, `sandboxes/suspension` and `transfers/approval`, subresources that
+no object has, are asked for at admission (policies/rules/kubernetes): with `patch` alone nobody
+approves or suspends. Nobody here may `update` a Sandbox or a Transfer, which would replace what
+others have said.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from infra import naming
 from infra.cluster.manifests import Manifest
-from infra.sandbox import access
+from infra.sandbox import access, transfer
 from infra.sandbox.resource import GROUP, PLURAL
 
 Rule = dict[str, list[str]]
@@ -81,17 +82,18 @@ def requester() -> list[Rule]:
 
 
 def approver() -> list[Rule]:
-    """Approves and rejects."""
+    """Approves and rejects sandboxes, and files that are to enter or leave them."""
     return [
-        _rule(GROUP, [PLURAL], [*_READ, "patch"]),
-        _rule(GROUP, [f"{PLURAL}/approval"], ["update"]),
+        _rule(GROUP, [PLURAL, transfer.PLURAL], [*_READ, "patch"]),
+        _rule(GROUP, [f"{PLURAL}/approval", f"{transfer.PLURAL}/approval"], ["update"]),
     ]
 
 
 def officer() -> list[Rule]:
-    """Suspends, lets go on, destroys."""
+    """Suspends, lets go on, destroys; sees what enters and leaves."""
     return [
         _rule(GROUP, [PLURAL], [*_READ, "patch", "delete"]),
+        _rule(GROUP, [transfer.PLURAL], _READ),
         _rule(GROUP, [f"{PLURAL}/suspension"], ["update", "delete"]),
     ]
 
@@ -107,6 +109,9 @@ def operator() -> list[Rule]:
         _rule(GROUP, [PLURAL], [*_READ, "patch", "delete"]),
         # `update` says to policies who the operator is.
         _rule(GROUP, [f"{PLURAL}/status"], ["patch", "update"]),
+        # What others said about files is recorded, and what came of it.
+        _rule(GROUP, [transfer.PLURAL], _READ),
+        _rule(GROUP, [f"{transfer.PLURAL}/status"], ["patch"]),
         _rule("", ["namespaces"], [*_MAKE, "watch"]),
         _rule("", ["limitranges", "resourcequotas"], _KEEP),
         _rule("", ["serviceaccounts"], _MAKE),
@@ -127,8 +132,10 @@ def operator() -> list[Rule]:
 
 
 def principal() -> list[Rule]:
-    """What the person of a sandbox may do in it, by binding."""
-    return access.rules()
+    """What the person of a sandbox may do in it, by binding: work, and ask for files to enter or
+    leave. Admission lets the person ask, and not the person's programs.
+    """
+    return [*access.rules(), _rule(GROUP, [transfer.PLURAL], ["create", *_READ, "delete"])]
 
 
 def token() -> list[Rule]:

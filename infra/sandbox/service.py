@@ -8,8 +8,10 @@ from infra import naming
 from infra.cluster.manifests import Manifest
 from infra.config import People
 from infra.config.lab import Lab
-from infra.sandbox import roles
+from infra.sandbox import roles, transfer_definition
 from infra.sandbox.definition import Limits, definition
+from infra.sandbox.quantity import amount
+from infra.sandbox.transfer_definition import TransferLimits
 
 _RBAC = "rbac.authorization.k8s.io"
 
@@ -17,12 +19,17 @@ _RBAC = "rbac.authorization.k8s.io"
 def extensions(lab: Lab | None = None) -> list[Manifest]:
     """Objects for the cluster's baseline, in the order of applying.
 
-    Every cluster knows what a Sandbox is and who could have which right. Only the primary cluster
-    of a `lab` whose configuration has the service gives these rights to somebody.
+    Every cluster knows what a Sandbox and a Transfer are and who could have which right. Only the
+    primary cluster of a `lab` whose configuration has the service gives these rights to somebody.
     """
     if lab is None or lab.sandbox_service is None:
-        return [definition(), *roles.roles()]
-    return [definition(limits(lab)), *roles.roles(), *_bindings(lab)]
+        return [definition(), transfer_definition.definition(), *roles.roles()]
+    return [
+        definition(limits(lab)),
+        transfer_definition.definition(transfer_limits(lab)),
+        *roles.roles(),
+        *_bindings(lab),
+    ]
 
 
 def limits(lab: Lab) -> Limits:
@@ -33,6 +40,19 @@ def limits(lab: Lab) -> Limits:
         classifications=lab.carried,
         profiles=tuple(lab.sandbox_service.profiles),
         longest=lab.sandbox_service.longest_life,
+    )
+
+
+def transfer_limits(lab: Lab) -> TransferLimits:
+    """Which files can be asked for in a lab."""
+    if lab.sandbox_service is None:
+        return TransferLimits()
+    airlock = lab.sandbox_service.airlock
+    return TransferLimits(
+        files=airlock.files,
+        largest=int(amount(airlock.largest)),
+        total=int(amount(airlock.total)),
+        types=airlock.types,
     )
 
 

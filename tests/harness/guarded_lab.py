@@ -112,8 +112,9 @@ def configuration() -> Lab:
 def guarded(server: ApiServer) -> Iterator[GuardedLab]:
     """Installs everything, and lets people in."""
     api, lab = Api(server.client), configuration()
-    definition, *rest = service.extensions(lab)
+    definition, files, *rest = service.extensions(lab)
     install(api, definition)
+    install(api, files)
     enforced = cluster.objects(Settings(), toolchain.version("kubernetes"))
     for manifest in (*rest, *enforced, *_namespaces()):
         answer = api.create(labelled(manifest, LABELS | _labels(manifest)))

@@ -36,7 +36,7 @@ from infra.evidence.sqlite import SqliteStore
 from infra.operator import rights
 from infra.operator.cluster import MANAGER
 from infra.paths import REPOSITORY
-from infra.sandbox import roles
+from infra.sandbox import roles, transfer_definition
 from infra.sandbox.definition import definition
 from infra.sandbox.resource import API_VERSION, KIND, PATH, Phase
 from infra.secrets import requested
@@ -384,6 +384,7 @@ def lab(folder: Path) -> Iterator[SandboxLab]:
 def _cluster(api: Api) -> None:
     """What Pulumi makes in a cluster."""
     install(api, definition())
+    install(api, transfer_definition.definition())
     for manifest in _objects():
         answer = api.apply(location(manifest), manifest, manager=f"{MANAGER}-test")
         assert answer.is_success, f"{manifest['metadata']['name']}: {say(answer)}"

@@ -8,14 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from infra import toolchain
-from infra.sandbox.definition import definition
 from tests.harness.api_server import running
-from tests.harness.definitions import install
 from tests.integration.policies.enforced import (
     SANDBOX,
     World,
     enforce_policies,
     make_earlier,
+    make_kinds,
     make_sandbox,
     wait_until_refused,
 )
@@ -31,7 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with running(folder, kubernetes=kubernetes, etcd=etcd) as server, ExitStack() as stack:
         api = Api(server.client)
         earlier = make_earlier(api)
-        install(api, definition())
+        make_kinds(api)
         make_sandbox(api)
         trial = stack.enter_context(policies.trial(api, SANDBOX, asks=True))
         unguarded = patched(server.client, trial, "before")

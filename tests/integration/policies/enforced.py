@@ -13,7 +13,7 @@ import httpx
 from infra import naming
 from infra.cluster import manifests
 from infra.cluster.manifests import labelled
-from infra.sandbox.definition import definition
+from infra.sandbox import service
 from policies import cluster, examples
 from policies.admission import Settings
 from policies.kinds import WORKLOADS
@@ -60,16 +60,27 @@ def named_in(text: str) -> set[str]:
 
 
 def enforce(api: Api) -> None:
-    """Makes the kind Sandbox and every policy, and waits until they hold."""
-    install(api, definition())
+    """Makes the kinds of sandboxes and every policy, and waits until they hold."""
+    make_kinds(api)
     enforce_policies(api)
 
 
+def make_kinds(api: Api) -> None:
+    """The lab's own kinds."""
+    for one in service.extensions():
+        if one["kind"] == "CustomResourceDefinition":
+            install(api, one)
+
+
 def enforce_policies(api: Api) -> None:
+    """Makes every policy, and waits until they hold."""
     for manifest in OBJECTS:
         answer = api.create(manifest)
         assert answer.status_code == 201, f"{manifest['metadata']['name']}: {say(answer)}"
     wait_until_judged(api, examples.sandbox())
+    transfer = examples.transfer()
+    transfer["metadata"]["namespace"] = "default"
+    wait_until_judged(api, transfer)
 
 
 def make_sandbox(api: Api, name: str = SANDBOX, *, pod_security: bool = True) -> None:

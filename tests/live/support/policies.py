@@ -235,7 +235,7 @@ class Trial:
         if manifest["kind"] == "Namespace" and manifest["metadata"]["name"].startswith("sandbox-"):
             name = f"{manifest['metadata']['name']}-{secrets.token_hex(4)}"
         manifest = {**manifest, "metadata": {**manifest["metadata"], "name": name}}
-        if manifest["kind"] == "Sandbox":
+        if manifest["kind"] in ("Sandbox", "Transfer"):
             stack.callback(self._remove, location(manifest))
             operator = self.acting_as(self.people[examples.OPERATOR])
             return sandboxes.make(manifest, self.acting_as, operator)
@@ -311,7 +311,7 @@ def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
             ((found.reader,), [right("", ["pods/attach", "pods/exec"], ["get"])]),
             (
                 (people[examples.APPROVER], people[examples.SECOND_APPROVER]),
-                [right(_LAB, ["sandboxes/approval"], ["update"])],
+                [right(_LAB, ["sandboxes/approval", "transfers/approval"], ["update"])],
             ),
             (
                 (people[examples.OFFICER],),

@@ -8,7 +8,7 @@ import pytest
 
 from infra import config, naming
 from infra.config import LocalLab
-from infra.sandbox import roles, service
+from infra.sandbox import roles, service, transfer_definition
 from infra.sandbox.definition import definition
 from tests.live.support import rbac
 
@@ -47,8 +47,8 @@ def spec_of(manifest: dict[str, Any]) -> dict[str, Any]:
 def test_without_the_service_nobody_is_given_a_right() -> None:
     for found in (service.extensions(), service.extensions(lab())):
         assert bindings(found) == {}
-        assert found[0] == definition()
-        assert {one["metadata"]["name"] for one in found[1:]} == set(ROLES)
+        assert found[:2] == [definition(), transfer_definition.definition()]
+        assert {one["metadata"]["name"] for one in found[2:]} == set(ROLES)
 
 
 def test_with_the_service_people_and_the_operator_have_their_roles() -> None:
@@ -73,6 +73,18 @@ def test_what_can_be_asked_for_is_what_the_configuration_says() -> None:
     assert "enum" not in spec_of(definition())["profile"]
 
 
+def test_which_files_may_be_is_what_the_configuration_says() -> None:
+    airlock = {"files": 3, "largest": "2Ki", "total": "4Ki", "types": ["text/csv"]}
+    found = spec_of(service.extensions(lab(sandbox_service={**SERVICE, "airlock": airlock}))[1])
+    files = found["files"]
+    assert files["maxItems"] == 3
+    assert files["items"]["properties"]["size"]["maximum"] == 2048
+    assert files["items"]["properties"]["type"]["enum"] == ["text/csv"]
+    assert "<= 4096" in str(files["x-kubernetes-validations"])
+    without = spec_of(transfer_definition.definition())["files"]
+    assert "enum" not in without["items"]["properties"]["type"]
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_no_role_has_a_wildcard_or_a_way_to_more_rights(name: str) -> None:
     assert rbac.wildcards(ROLES[name]) == []
@@ -92,6 +104,7 @@ def test_nobody_replaces_a_sandbox_and_only_its_role_approves_or_suspends() -> N
     rights = {name: rbac.rule_set(rules) for name, rules in ROLES.items()}
     for name, found in rights.items():
         assert (GROUP, "sandboxes", "update") not in found, name
+        assert (GROUP, "transfers", "update") not in found, name
     for resource, role in (
         ("approval", naming.APPROVER_ROLE),
         ("suspension", naming.OFFICER_ROLE),
@@ -103,6 +116,12 @@ def test_nobody_replaces_a_sandbox_and_only_its_role_approves_or_suspends() -> N
             if (GROUP, f"sandboxes/{resource}", "update") in rules
         }
         assert having == {role}
+    reviews = {
+        name for name, rules in rights.items() if (GROUP, "transfers/approval", "update") in rules
+    }
+    assert reviews == {naming.APPROVER_ROLE}
+    asks = {name for name, rules in rights.items() if (GROUP, "transfers", "create") in rules}
+    assert asks == {naming.PRINCIPAL_ROLE}
 
 
 def test_the_operator_asks_for_nothing_and_reads_nobodys_content() -> None:
