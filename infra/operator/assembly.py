@@ -31,6 +31,7 @@ from infra.operator.reconcile import Reconciler
 from infra.operator.steps import Steps
 from infra.operator.stores import stored, vault_connection
 from infra.operator.sweep import Sweeper
+from infra.operator.transfers import Reviewer
 from infra.secrets.client import Vault
 from infra.secrets.sandboxes import SandboxVault
 from infra.secrets.signing import TransitSigner
@@ -45,6 +46,7 @@ class Parts:
     """What the process runs."""
 
     reconciler: Reconciler
+    reviewer: Reviewer
     pool: WarmPool
     orphans: Orphans
     leader: Leader
@@ -133,8 +135,17 @@ def _parts(configuration: Configuration, ways: _Ways, metrics: Metrics, log: Any
         log=log,
         instance=naming.OPERATOR,
     )
+    reviewer = Reviewer(
+        cluster=cluster,
+        clock=clock,
+        leader=ways.leader,
+        rules=configuration.rules,
+        journal=journal,
+        metrics=metrics,
+        log=log,
+    )
     orphans = Orphans(cluster, corners, provisioner, destroyer, _loudly(metrics, log))
-    return Parts(reconciler, pool, orphans, ways.leader, metrics, taken)
+    return Parts(reconciler, reviewer, pool, orphans, ways.leader, metrics, taken)
 
 
 def _sizes(configuration: Configuration) -> Mapping[str, Size]:

@@ -99,7 +99,7 @@ class Process:
     def _work(self) -> None:
         while (name := self._agenda.take()) is not None:
             try:
-                again = self._parts.reconciler.reconcile(name)
+                again = self._reconcile(name)
             except LabError as error:
                 pause = self._agenda.failed(name)
                 self._log.warning(
@@ -111,6 +111,14 @@ class Process:
                 self._log.exception("unexpected", sandbox=name, seconds=round(pause, 1))
             else:
                 self._agenda.done(name, again_in=again)
+
+    def _reconcile(self, name: str) -> float | None:
+        """A sandbox or, by NAMESPACE/NAME, a review of files; seconds until something is due."""
+        namespace, slash, transfer = name.partition("/")
+        if slash:
+            self._parts.reviewer.reconcile(namespace, transfer)
+            return None
+        return self._parts.reconciler.reconcile(name)
 
     def _tend(self) -> None:
         """Fills and drains the pool, one thing after the other, whenever something was taken."""

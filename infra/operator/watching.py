@@ -1,4 +1,5 @@
-"""Events of sandboxes, by kopf. Each says only that something is new; nothing else is kept.
+"""Events of sandboxes and of reviews of files, by kopf. Each says only that something is new;
+nothing else is kept.
 
 kopf's own way of working (handlers that are remembered in annotations of the object) is not used:
 what was done is in the status, and two memories could disagree (ADR 18).
@@ -17,6 +18,7 @@ from typing import Any
 import kopf
 
 from infra.kubernetes.connection import Connection
+from infra.sandbox import transfer
 from infra.sandbox.resource import GROUP, PLURAL, VERSION
 
 #: How long kopf uses a token before it asks for the one that is there then.
@@ -33,6 +35,7 @@ def watch(
 ) -> None:
     """Tells `changed` the name of every sandbox, and of each that changes or goes, until `stop`.
 
+    Those of reviews of files have a slash in them: NAMESPACE/NAME.
     `authority` is the file of the API server's certificate authority.
     """
     registry = kopf.OperatorRegistry()
@@ -49,6 +52,10 @@ def watch(
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def event(name: str, **_: Any) -> None:
         changed(name)
+
+    @kopf.on.event(GROUP, VERSION, transfer.PLURAL, registry=registry)
+    async def review(namespace: str | None, name: str, **_: Any) -> None:
+        changed(f"{namespace}/{name}")
 
     asyncio.run(_operate(registry, stop))
 
