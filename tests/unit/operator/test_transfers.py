@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from infra.operator.transfers import decide, required, reviewers
 
+from infra.operator.transfers import decide, required, reviewers
 from infra.sandbox.resource import Approval, Verdict
 from infra.sandbox.transfer import Content, Direction, File, Phase, Spec, Transfer
 from tests.unit.operator.sandboxes import NO, OTHERS, REQUESTER, RULES, sandbox
