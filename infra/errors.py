@@ -446,6 +446,20 @@ class NoPodToEnter(LabError):
     title = "there is no pod, or more than one, in which the command could run"
 
 
+class FilesUnknown(LabError):
+    """It was never asked for, withdrawn, or has gone with its sandbox."""
+
+    code = "LAB-918"
+    title = "nobody asks for these files"
+
+
+class FilesNotAgreed(LabError):
+    """Rejected, or refused by the lab; that never changes."""
+
+    code = "LAB-919"
+    title = "these files may not enter or leave"
+
+
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
     """Every error class below `root`, in the order of its code."""
     found: set[type[LabError]] = set()

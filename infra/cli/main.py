@@ -25,6 +25,7 @@ from infra.cli import (
     restore,
     sandbox,
     sandbox_evidence,
+    sandbox_files,
     status,
     test,
     up,
@@ -49,6 +50,7 @@ for module in (init, up, preview, cost, status, verify, test, destroy, bench, do
 app.add_typer(machines.app, name="machines")
 audit.register(policies.app)
 sandbox_evidence.register(sandbox.app, evidence.app)
+sandbox.app.add_typer(sandbox_files.app, name="files")
 app.add_typer(policies.app, name="policies")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(restore.app, name="restore")

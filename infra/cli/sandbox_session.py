@@ -69,7 +69,7 @@ class Session:
                 phases.append(now.status.phase)
                 errors.print(f"{now.name}: {now.status.phase}", markup=False)
 
-        return self.client.wait(sandbox.name, until, seconds=_seconds(timeout), seen=seen)
+        return self.client.wait(sandbox.name, until, seconds=seconds_of(timeout), seen=seen)
 
 
 def session_of(
@@ -120,7 +120,12 @@ def _lab(stack: str, *, required: bool) -> tuple[SandboxService | None, Path | N
     return lab.sandbox_service, own
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """What --timeout says.
+
+    Raises:
+        BadUsage: it is no duration.
+    """
     from infra.sandbox.resource import duration
 
     try:
