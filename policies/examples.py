@@ -14,6 +14,9 @@ REQUESTED = naming.sandbox_namespace(f"{naming.REQUESTED_PREFIX}example")
 LISTED = "sandbox-listed"
 IMAGE = f"registry.k8s.io/pause@sha256:{'0' * 64}"
 
+#: Of a file; a lab may allow others only.
+MEDIA_TYPE = "application/pdf"
+
 #: People of the examples. On a running API server, users of the checks stand in for them.
 SOMEBODY = "somebody@example.org"
 OTHER = "other@example.org"
@@ -68,7 +71,7 @@ def sandbox(name: str = "example", **spec: Any) -> dict[str, Any]:
 
 def transfer(name: str = "example", **spec: Any) -> dict[str, Any]:
     """A request to take a report out of a sandbox; `spec` adds to it."""
-    file = {"name": "report.pdf", "sha256": "0" * 64, "size": 4096, "type": "application/pdf"}
+    file = {"name": "report.pdf", "sha256": "0" * 64, "size": 1, "type": MEDIA_TYPE}
     whole = {
         "sandbox": "example",
         "requester": SOMEBODY,

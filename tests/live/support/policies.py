@@ -104,6 +104,8 @@ class Trial:
     #: Whether sandboxes may be asked for, and namespaces made that seem to belong to one, because
     #: no operator is there who would note it for good and destroy them.
     asks: bool
+    #: Of files that the lab lets be asked for.
+    media_type: str = examples.MEDIA_TYPE
 
     def user(self, attempt: Attempt) -> Api:
         """Who sends an attempt: the administrator, or one of the users of `trial`."""
@@ -156,6 +158,7 @@ class Trial:
             text = text.replace(f'"{name}"', f'"{here}"')
         text = text.replace(examples.REQUESTED, self.requested)
         text = text.replace(f'"{examples.LISTED}"', f'"{self.listed}"')
+        text = text.replace(f'"{examples.MEDIA_TYPE}"', f'"{self.media_type}"')
         return json.loads(text.replace(examples.NAMESPACE, self.namespace))
 
     def send(self, rule: Rule, attempt: Attempt) -> Iterator[Answer]:
@@ -293,6 +296,15 @@ def _collection(kind: Kind, namespace: str) -> str:
     return f"{root}/namespaces/{namespace}/{plural}"
 
 
+def _media_type(api: Api) -> str:
+    """One that the lab's definition of Transfer allows."""
+    kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    (version,) = api.read(f"{kinds}/transfers.{_LAB}")["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    allowed = spec["files"]["items"]["properties"]["type"].get("enum") or []
+    return allowed[0] if allowed else examples.MEDIA_TYPE
+
+
 @contextmanager
 def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
     """With users that may do what the examples try, and a sandbox with a list of images.
@@ -303,7 +315,7 @@ def trial(api: Api, namespace: str, *, asks: bool = False) -> Iterator[Trial]:
         asks: also ask for sandboxes, and make what an operator would: where there is none, nor
             evidence.
     """
-    found = Trial(api, namespace, secrets.token_hex(4), asks)
+    found = Trial(api, namespace, secrets.token_hex(4), asks, _media_type(api))
     people = found.people
     with ExitStack() as stack:
         given(api, (*people.values(), *found.accounts), _everything_tried(), stack)
