@@ -154,6 +154,7 @@ class Suite:
         if started:
             if self._step("judges", "toolchain", "build", *JUDGING):
                 self._checks("judges", tests=JUDGES)
+            self._checks("sandbox service", tests=LIVE / "sandbox_service")
             self._checks("attacks", tests=LIVE / "attacks")
             self._checks("protections", tests=LIVE / "protections")
             slow = "" if self.faults else "not slow"

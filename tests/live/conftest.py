@@ -22,8 +22,9 @@ from tests.live.support.machines import Host
 from tests.live.support.vault import Caller
 
 _OWN_FOLDER = Path(__file__).parent
-#: What changes the lab on purpose, or needs more than a lab, is run only when it is named.
-_INTRUSIVE = ("attacks", "protections", "lifecycle", "judges")
+#: What changes the lab on purpose, stays on record, or needs more than a lab, is run only when it
+#: is named.
+_INTRUSIVE = ("attacks", "protections", "lifecycle", "judges", "sandbox_service")
 
 
 def pytest_configure(config: pytest.Config) -> None:
