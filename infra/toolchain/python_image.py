@@ -90,7 +90,7 @@ _SOURCES: Final = (
         f"infra/sandbox/{name}.py"
         for name in (
             *("__init__", "access", "blueprint", "identity"),
-            *("limits", "network", "quantity", "resource"),
+            *("limits", "network", "quantity", "resource", "transfer"),
         )
     ),
     *(
