@@ -148,47 +148,6 @@ def test_a_leftover_keeps_the_certificate_back(lab: SandboxLab) -> None:
     assert events.count("Certified") == 1
 
 
-def test_what_belongs_to_nobody_is_destroyed(lab: SandboxLab, operator: Operator) -> None:
-    """Somebody has taken a Sandbox's finalizer away by force."""
-    namespace = ready(lab, "orphaned")["namespace"]
-    # Not even an administrator may do it while the policy holds.
-    bound = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-    [rule] = [
-        one
-        for one in lab.api.items(bound)
-        if "sandbox-status-by-the-operator" in one["metadata"]["name"]
-    ]
-    path = "/apis/ai-lab.eu/v1alpha1/sandboxes/orphaned"
-    name = rule["metadata"]["name"]
-    rule = lab.api.read(f"{bound}/{name}")
-    assert lab.api.delete(f"{bound}/{name}").is_success
-    try:
-        answer = eventually(
-            lambda: lab.api.patch(path, {"metadata": {"finalizers": None}}),
-            until=lambda got: got.is_success,
-            within=PATIENCE,
-        )
-        assert answer.is_success, say(answer)
-        lab.delete("orphaned")
-        lab.until_gone("orphaned")
-    finally:
-        kept = {key: rule["metadata"][key] for key in ("name", "labels") if key in rule["metadata"]}
-        assert lab.api.create({**rule, "metadata": kept}).is_success
-    assert namespace in lab.namespaces()
-    assert namespace in lab.in_vault()
-    operator.kill()
-    # Looked for whenever an operator begins to lead, and every ten minutes.
-    with lab.operator() as next_one:
-        next_one.until_logged("orphan")
-        left = eventually(
-            lambda: lab.namespaces() | lab.in_vault(),
-            until=lambda got: namespace not in got,
-            within=PATIENCE,
-        )
-        assert namespace not in left
-        assert "ai_lab_sandbox_orphans_total 1.0" in next_one.metrics()
-
-
 _IDENTITIES = "/apis/cilium.io/v2/ciliumidentities"
 _OF = "io.kubernetes.pod.namespace"
 
@@ -237,3 +196,45 @@ def test_what_the_network_remembers_is_gone_before_the_certificate(lab: SandboxL
     left = [one["metadata"]["name"] for one in lab.api.items(_IDENTITIES)]
     assert left == ["10002"]
     assert str(lab.records(uid)[-1].event) == "Destroyed"
+
+
+# The last one: it ends the operator of all others.
+def test_what_belongs_to_nobody_is_destroyed(lab: SandboxLab, operator: Operator) -> None:
+    """Somebody has taken a Sandbox's finalizer away by force."""
+    namespace = ready(lab, "orphaned")["namespace"]
+    # Not even an administrator may do it while the policy holds.
+    bound = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    [rule] = [
+        one
+        for one in lab.api.items(bound)
+        if "sandbox-status-by-the-operator" in one["metadata"]["name"]
+    ]
+    path = "/apis/ai-lab.eu/v1alpha1/sandboxes/orphaned"
+    name = rule["metadata"]["name"]
+    rule = lab.api.read(f"{bound}/{name}")
+    assert lab.api.delete(f"{bound}/{name}").is_success
+    try:
+        answer = eventually(
+            lambda: lab.api.patch(path, {"metadata": {"finalizers": None}}),
+            until=lambda got: got.is_success,
+            within=PATIENCE,
+        )
+        assert answer.is_success, say(answer)
+        lab.delete("orphaned")
+        lab.until_gone("orphaned")
+    finally:
+        kept = {key: rule["metadata"][key] for key in ("name", "labels") if key in rule["metadata"]}
+        assert lab.api.create({**rule, "metadata": kept}).is_success
+    assert namespace in lab.namespaces()
+    assert namespace in lab.in_vault()
+    operator.kill()
+    # Looked for whenever an operator begins to lead, and every ten minutes.
+    with lab.operator() as next_one:
+        next_one.until_logged("orphan")
+        left = eventually(
+            lambda: lab.namespaces() | lab.in_vault(),
+            until=lambda got: namespace not in got,
+            within=PATIENCE,
+        )
+        assert namespace not in left
+        assert "ai_lab_sandbox_orphans_total 1.0" in next_one.metrics()
