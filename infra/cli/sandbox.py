@@ -54,6 +54,9 @@ def request(
         str | None, typer.Option(help="Of the data: public, internal, confidential, restricted.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Its size; a profile of the lab.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Euro that it may cost; then it ends: 20, 12.50.")
+    ] = None,
     egress: Annotated[
         list[str] | None,
         typer.Option(help='A way out: "192.0.2.0/24:443/TCP=Reason". May be repeated.'),
@@ -91,6 +94,7 @@ def request(
             tuple(_egress(text) for text in egress or ()),
             tuple(image or ()),
             retention,
+            budget,
         )
         found: Sandbox | None = session.client.request(asked)
         told = f"{name} is asked for. Next: somebody else runs `./lab sandbox approve {name}`."

@@ -42,6 +42,9 @@ def document(sandbox: Sandbox) -> dict[str, Any]:
         "namespace": status.namespace,
         "ready_at": _time(status.ready_at),
         "expires_at": _time(status.expires_at),
+        "budget": status.budget or spec.budget,
+        "cost_per_hour": status.cost_per_hour,
+        "cost": cost(sandbox),
         "ending": status.ending,
         "certificate": status.certificate,
         "said": said(sandbox),
@@ -53,9 +56,11 @@ def _time(time: datetime | None) -> str | None:
 
 
 def table(sandboxes: Sequence[Sandbox]) -> RenderableType:
-    """One line a sandbox."""
+    """One line a sandbox; what it costs where something does."""
     found = Table(box=None, pad_edge=False)
-    for column in ("name", "phase", "requester", "classification", "profile", "left", "waits for"):
+    costs = ["cost"] if any(_euro(one) for one in sandboxes) else []
+    columns = ["name", "phase", "requester", "classification", "profile", "left"]
+    for column in [*columns, *costs, "waits for"]:
         found.add_column(column, overflow="fold")
     for one in sandboxes:
         spec = one.spec
@@ -66,6 +71,7 @@ def table(sandboxes: Sequence[Sandbox]) -> RenderableType:
             spec.classification,
             spec.profile,
             left(one),
+            *([_euro(one)] if costs else []),
             "; ".join(waits_for(one)),
         )
     return found
@@ -84,6 +90,10 @@ def lines(sandbox: Sandbox) -> list[str]:
     ]
     if left(sandbox):
         found.append(f"  left            {left(sandbox)}")
+    if _euro(sandbox):
+        found.append(f"  cost            {_euro(sandbox)}")
+    elif spec.budget:
+        found.append(f"  may cost        {spec.budget} euro")
     if status.namespace:
         found.append(f"  namespace       {status.namespace}")
     found += [
@@ -105,6 +115,23 @@ def lines(sandbox: Sandbox) -> list[str]:
     if status.certificate:
         found.append(f"  certificate     {status.certificate}")
     return found
+
+
+def cost(sandbox: Sandbox, now: datetime | None = None) -> str | None:
+    """What it has cost, in euro: while it lives by this host's clock, then as was written down."""
+    status = sandbox.status
+    if status.ready_at is None or status.cost_per_hour is None or status.phase in OVER:
+        return status.cost
+    hours = (max((now or datetime.now(UTC)) - status.ready_at, timedelta())) / timedelta(hours=1)
+    return f"{float(status.cost_per_hour) * hours:.2f}"
+
+
+def _euro(sandbox: Sandbox) -> str:
+    spent, status = cost(sandbox), sandbox.status
+    if spent is None:
+        return ""
+    most = f" of {status.budget}" if status.budget else ""
+    return f"{spent}{most} euro, {status.cost_per_hour} an hour"
 
 
 def left(sandbox: Sandbox, now: datetime | None = None) -> str:
@@ -130,7 +157,15 @@ def waits_for(sandbox: Sandbox) -> list[str]:
     if status.phase is Phase.REQUESTED:
         told = [one.message for one in status.conditions if one.reason == "AwaitingApproval"]
         count = len(sandbox.spec.approvals)
-        found.append(f"approval ({told[0] if told else f'{count} so far'})")
+        full = [
+            one.message
+            for one in status.conditions
+            if one.type == "QuotaExceeded" and one.status == "True"
+        ]
+        if full:
+            found += [f"room ({message})" for message in full]
+        else:
+            found.append(f"approval ({told[0] if told else f'{count} so far'})")
     if sandbox.spec.suspension:
         found.append("a security officer")
     found += [

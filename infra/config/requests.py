@@ -54,6 +54,28 @@ class SandboxProfile(Model):
     quota: Quota = Quota()
     #: Euro for an hour of its life
     cost_per_hour: float = Field(default=0.0, ge=0)
+    #: Euro that a sandbox may cost whose request names no budget; it ends when they are spent
+    budget: float | None = Field(default=None, gt=0, le=999_999)
+    #: Euro that no sandbox of this profile may cost, whatever is asked for
+    largest_budget: float | None = Field(default=None, gt=0, le=999_999)
+
+    @model_validator(mode="after")
+    def _can_be_spent(self) -> Self:
+        if not self.cost_per_hour and (self.budget or self.largest_budget):
+            raise ValueError("cost_per_hour: without a price no budget is ever spent")
+        if self.budget and self.largest_budget and self.budget > self.largest_budget:
+            raise ValueError(f"budget: no more than largest_budget ({self.largest_budget})")
+        return self
+
+
+class SandboxLimits(Model):
+    """How many sandboxes live at the same time, from when they are approved until they are gone.
+
+    What is beyond that waits until there is room.
+    """
+
+    per_requester: int | None = Field(default=None, ge=1)
+    total: int | None = Field(default=None, ge=1)
 
 
 class Approvals(Model):
@@ -95,6 +117,9 @@ class SandboxService(Model):
     approvals: Approvals = Approvals()
     #: What may be asked to enter or leave
     airlock: Airlock = Airlock()
+    limits: SandboxLimits = SandboxLimits()
+    #: Part of a budget after which people are warned that it is nearly spent
+    budget_warning: float = Field(default=0.8, gt=0, lt=1)
     #: How many are made before anybody asks, by profile
     pool: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = {}
 

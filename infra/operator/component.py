@@ -150,11 +150,13 @@ def _told(
             "pki_mount": database.server.pki_mount,
         },
         "profiles": {
-            name: {"quota": profile.quota.model_dump(), "pool": service.pool.get(name, 0)}
+            name: {**profile.model_dump(), "pool": service.pool.get(name, 0)}
             for name, profile in service.profiles.items()
         },
         "approvals": service.approvals.model_dump(),
         "longest_life": service.longest_life,
+        "limits": service.limits.model_dump(),
+        "budget_warning": service.budget_warning,
         "probe": {
             "image": probe.reference,
             "pull": probe.pull,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,8 +15,9 @@ from infra import naming
 from infra.config import Classification, Quota
 from infra.config.model import faults
 from infra.errors import ConfigError
+from infra.operator.budget import Price
 from infra.operator.leader import Timing
-from infra.operator.life import Rules
+from infra.operator.life import Limits, Rules
 from infra.sandbox.blueprint import VAULT_PORT, LabFacts
 from infra.sandbox.network import NetworkFacts
 from infra.sandbox.resource import DURATION, duration
@@ -83,6 +85,21 @@ class ProfileSettings(_Told):
 
     quota: Quota = Quota()
     pool: int = Field(default=0, ge=0, le=100)
+    #: Euro; see `budget.Price`.
+    cost_per_hour: float = Field(default=0.0, ge=0)
+    budget: float | None = Field(default=None, gt=0)
+    largest_budget: float | None = Field(default=None, gt=0)
+
+    @property
+    def price(self) -> Price:
+        return Price(_euro(self.cost_per_hour), *map(_some, (self.budget, self.largest_budget)))
+
+
+class LimitSettings(_Told):
+    """Sandboxes at the same time; see `room.Limits`."""
+
+    per_requester: int | None = Field(default=None, ge=1)
+    total: int | None = Field(default=None, ge=1)
 
 
 class TargetSettings(_Told):
@@ -133,6 +150,9 @@ class Configuration(_Told):
     #: How many others must approve, by classification.
     approvals: Mapping[Classification, int]
     longest_life: str = Field(pattern=DURATION)
+    limits: LimitSettings = LimitSettings()
+    #: Part of a budget.
+    budget_warning: float = Field(default=0.8, gt=0, lt=1)
     probe: ProbeSettings
     lease: LeaseSettings = LeaseSettings()
     #: Seconds that the making of a sandbox may take.
@@ -163,7 +183,19 @@ class Configuration(_Told):
             profiles=frozenset(self.profiles),
             attempts=self.probe.attempts,
             patience=timedelta(seconds=self.patience),
+            prices={name: one.price for name, one in self.profiles.items()},
+            warn_at=_euro(self.budget_warning),
+            limits=Limits(self.limits.per_requester, self.limits.total),
         )
+
+
+def _euro(number: float) -> Decimal:
+    """As it was written, not as a machine stores it."""
+    return Decimal(str(number))
+
+
+def _some(number: float | None) -> Decimal | None:
+    return None if number is None else _euro(number)
 
 
 def parse(text: str) -> Configuration:

@@ -8,10 +8,12 @@ the sandbox is in it: it outlives the sandbox by an hour.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from infra import naming
 from infra.kubernetes.client import Answer, Api
+from infra.operator.life import Told
 from infra.sandbox.resource import API_VERSION, KIND, Phase, Sandbox, Status
 
 #: Where events about objects without a namespace are.
@@ -35,10 +37,30 @@ def tell(api: Api, sandbox: Sandbox, status: Status, now: datetime, instance: st
     `instance` is the process that tells it.
     """
     phase = status.phase
-    what = f"{sandbox.uid}/{phase}/{status.suspensions}"
     note = _NOTES.get(phase, "")
     if phase in (Phase.EXPIRING, Phase.DESTROYED) and status.ending:
         note = f"{note} Why: {status.ending}."
+    kind = "Warning" if phase in _WARNINGS else "Normal"
+    return _post(api, sandbox, _Said(phase, str(status.suspensions), kind, note), now, instance)
+
+
+def warn(api: Api, sandbox: Sandbox, told: Told, now: datetime, instance: str) -> Answer:
+    """Posts the event of a condition that people should know of; once for each of its reasons."""
+    said = _Said(told.type, told.reason, "Warning", told.message)
+    return _post(api, sandbox, said, now, instance)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    reason: str
+    #: Tells two events of one reason apart.
+    number: str
+    kind: str
+    note: str
+
+
+def _post(api: Api, sandbox: Sandbox, said: _Said, now: datetime, instance: str) -> Answer:
+    what = f"{sandbox.uid}/{said.reason}/{said.number}"
     body = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
@@ -49,10 +71,10 @@ def tell(api: Api, sandbox: Sandbox, status: Status, now: datetime, instance: st
         "eventTime": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "reportingController": f"{naming.LABEL_PREFIX}/{naming.OPERATOR}",
         "reportingInstance": instance[:128],
-        "action": phase.value,
-        "reason": phase.value,
-        "type": "Warning" if phase in _WARNINGS else "Normal",
-        "note": note,
+        "action": str(said.reason),
+        "reason": str(said.reason),
+        "type": said.kind,
+        "note": said.note,
         "regarding": {
             "apiVersion": API_VERSION,
             "kind": KIND,

@@ -8,10 +8,13 @@ becomes once a step is done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
+from infra.operator import budget
+from infra.operator.budget import Price
 from infra.sandbox.resource import (
     FINALIZER,
     Approval,
@@ -44,6 +47,10 @@ class Step(StrEnum):
     #: Lets its person in.
     ADMIT = "admit"
     RENEW = "renew"
+    #: Says that there is no room for it yet.
+    QUEUE = "queue"
+    #: Says that most of its budget is spent.
+    WARN = "warn"
     SUSPEND = "suspend"
     RESUME = "resume"
     #: From now on it is destroyed, and nothing else.
@@ -72,12 +79,25 @@ class Done(StrEnum):
     ISOLATED = "Isolated"
     READY = "Ready"
     RENEWAL = "RenewalPending"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    BUDGET_NEARLY_SPENT = "BudgetNearlySpent"
     ACCESS_REVOKED = "AccessRevoked"
     KEY_DESTROYED = "KeyDestroyed"
     VOLUMES_WIPED = "VolumesWiped"
     NAMESPACE_GONE = "NamespaceGone"
     #: Nothing will be done for it any more.
     ENDED = "Ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sandboxes that may live at the same time; None: as many as there are."""
+
+    per_requester: int | None = None
+    total: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.per_requester is not None or self.total is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,11 @@ class Rules:
     attempts: int = 3
     #: How long the making may take.
     patience: timedelta = timedelta(minutes=15)
+    #: By profile; others cost nothing.
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    #: Part of a budget after which people are warned.
+    warn_at: Decimal = Decimal("0.8")
+    limits: Limits = Limits()
 
     def needed(self, classification: str) -> int:
         """Approvals by others; one where the configuration says nothing."""
@@ -109,6 +134,8 @@ class Act:
     renewals: tuple[str, ...] = ()
     #: For people: why it is refused or ends.
     because: str = ""
+    #: Why there is no room for it.
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +196,15 @@ def approvers(requester: str, approvals: Iterable[Approval]) -> tuple[str, ...]:
 
 
 def end_of(sandbox: Sandbox, rules: Rules) -> datetime | None:
-    """When its life ends, whatever its renewals say; None if it has no life."""
+    """When its life ends, whatever its renewals say: its time or its budget is spent.
+
+    None if it has no life.
+    """
     status = sandbox.status
     if status.ready_at is None or status.expires_at is None:
         return None
-    return min(status.expires_at, status.ready_at + rules.longest_life)
+    ends = (status.expires_at, status.ready_at + rules.longest_life, budget.end(status))
+    return min(end for end in ends if end is not None)
 
 
 def approval(sandbox: Sandbox, rules: Rules) -> Told:
@@ -245,7 +276,20 @@ def _alive(sandbox: Sandbox, now: datetime, rules: Rules) -> Act | Wait:
         return Act(Step.SUSPEND, because=suspension.reason)
     if renewing := _renewing(sandbox, rules):
         return renewing
-    return Act(Step.RESUME) if suspended and not suspension else Wait(expires)
+    if suspended and not suspension:
+        return Act(Step.RESUME)
+    return _spending(sandbox, now, rules) or Wait(expires)
+
+
+def _spending(sandbox: Sandbox, now: datetime, rules: Rules) -> Act | Wait | None:
+    """The warning that a budget is nearly spent, if one is still to come."""
+    due = budget.warning(sandbox.status, rules.warn_at)
+    expires = end_of(sandbox, rules)
+    if due is None or expires is None or due >= expires:
+        return None
+    if is_done(sandbox, Done.BUDGET_NEARLY_SPENT):
+        return None
+    return Act(Step.WARN) if now >= due else Wait(due)
 
 
 def _renewing(sandbox: Sandbox, rules: Rules) -> Act | None:
@@ -257,9 +301,14 @@ def _renewing(sandbox: Sandbox, rules: Rules) -> Act | None:
 
 
 def _over(sandbox: Sandbox, now: datetime, rules: Rules) -> Act | None:
-    """Its time is over."""
+    """Its time is over, or its budget is spent."""
     expires = end_of(sandbox, rules)
-    return Act(Step.END, Ending.EXPIRED) if expires is not None and now >= expires else None
+    if expires is None or now < expires:
+        return None
+    spent = budget.end(sandbox.status)
+    if spent is not None and spent <= expires:
+        return Act(Step.END, Ending.OUT_OF_BUDGET, because="its budget is spent")
+    return Act(Step.END, Ending.EXPIRED)
 
 
 def _given_up(sandbox: Sandbox, now: datetime, rules: Rules) -> Act | None:

@@ -60,21 +60,45 @@ class Metrics:
             "What belonged to no sandbox, and was destroyed. There should be none.",
             registry=self.registry,
         )
+        self._rate = Gauge(
+            "ai_lab_sandbox_euro_per_hour",
+            "What sandboxes that live cost in an hour.",
+            ["profile"],
+            registry=self.registry,
+        )
+        self._spent = Total(
+            "ai_lab_sandbox_euro",
+            "What sandboxes have cost that have ended since this process leads.",
+            ["profile"],
+            registry=self.registry,
+        )
         self._lock = threading.Lock()
+        self._spending: dict[str, tuple[str, float]] = {}
         self._phases: dict[str, Phase] = {}
         for phase in Phase:
             self._sandboxes.labels(phase.value).set(0)
 
-    def seen(self, name: str, phase: Phase | None) -> None:
-        """A sandbox is in this phase; None: it is gone."""
+    def seen(self, name: str, phase: Phase | None, spends: tuple[str, float] | None = None) -> None:
+        """A sandbox is in this phase; None: it is gone. `spends`: its profile, euro an hour."""
         with self._lock:
+            before = self._spending.pop(name, None)
             if phase is None:
                 self._phases.pop(name, None)
             else:
                 self._phases[name] = phase
+                if spends is not None:
+                    self._spending[name] = spends
+            for profile in {one[0] for one in (before, spends) if one is not None}:
+                rates = (rate for of, rate in self._spending.values() if of == profile)
+                self._rate.labels(profile).set(sum(rates))
             counts = Counter(self._phases.values())
             for one in Phase:
                 self._sandboxes.labels(one.value).set(counts[one])
+
+    def spent(self, profile: str, cost: str | None) -> None:
+        """A sandbox of this profile has ended, and this is what it cost (euro)."""
+        if cost is not None:
+            self._spent.labels(profile).inc(float(cost))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

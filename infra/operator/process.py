@@ -111,6 +111,8 @@ class Process:
                 self._log.exception("unexpected", sandbox=name, seconds=round(pause, 1))
             else:
                 self._agenda.done(name, again_in=again)
+            for other in self._parts.reconciler.freed():
+                self._agenda.tell(other)
 
     def _reconcile(self, name: str) -> float | None:
         """A sandbox or, by NAMESPACE/NAME, a review of files; seconds until something is due."""

@@ -7,25 +7,30 @@ undone by whatever is decided then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from infra.errors import ConfigError, LabError
-from infra.operator import events, life
+from infra.kubernetes.client import Answer
+from infra.operator import events, life, room
 from infra.operator.clock import ApiClock
 from infra.operator.cluster import Cluster
 from infra.operator.leader import Leader
-from infra.operator.life import Act, Rules, Step, Wait
+from infra.operator.life import Act, Done, Rules, Step, Told, Wait
 from infra.operator.metrics import Metrics
 from infra.operator.transitions import Outcome, after
-from infra.sandbox.resource import PATH, Sandbox, Status
+from infra.sandbox.resource import PATH, Phase, Sandbox, Status
 
 #: A life has fewer steps; more would be two decisions that undo each other.
 MOST_STEPS = 60
 #: Steps that change the object itself, so that it has to be read again.
 _OF_THE_OBJECT = frozenset({Step.ADOPT, Step.RELEASE, Step.FORGET})
+#: Seconds until one for which there was no room is looked at again if nobody is seen ending.
+ROOM_PAUSE = 60.0
 _MERGE = "application/merge-patch+json"
 
 
@@ -48,6 +53,12 @@ class Reconciler:
     metrics: Metrics
     log: Any
     instance: str
+    #: Held while living sandboxes are counted and one more is let live.
+    counting: threading.Lock = field(default_factory=threading.Lock)
+    #: Names of those for which there was no room.
+    waiting: set[str] = field(default_factory=set)
+    #: One has ended.
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def reconcile(self, name: str) -> float | None:
         """Does what there is to do; seconds until something is due, None if nothing is planned.
@@ -61,15 +72,48 @@ class Reconciler:
                 self.metrics.seen(name, None)
                 return None
             sandbox = self._read(name, body)
-            self.metrics.seen(name, sandbox.status.phase)
+            self.metrics.seen(name, sandbox.status.phase, _spends(sandbox))
             decided = life.decide(sandbox, self.clock.now(), self.rules)
             if isinstance(decided, Wait):
                 return None if decided.until is None else max(0.0, self.clock.left(decided.until))
+            if decided.step is Step.APPROVE and self.rules.limits:
+                body, waits = self._approve(sandbox, decided)
+                if waits:
+                    return ROOM_PAUSE
+                continue
             body = self._do(sandbox, decided)
         raise ConfigError(
             f"sandbox {name} does not come to rest.",
             next_step="report it: this is a fault of the operator.",
         )
+
+    def freed(self) -> set[str]:
+        """Names of those for which there may be room now, each told once."""
+        if not self.ended.is_set():
+            return set()
+        # Whoever counts at this moment counts what has ended, or is among those that wait.
+        with self.counting:
+            self.ended.clear()
+            names = set(self.waiting)
+            self.waiting.clear()
+            return names
+
+    def _approve(self, sandbox: Sandbox, act: Act) -> tuple[dict[str, Any] | None, bool]:
+        """Approves it if there is room; else says so, and whether it waits comes second.
+
+        One after the other, each counting what the API server has once the one before is written:
+        two that ask at the same time never share the last place.
+        """
+        with self.counting:
+            others = [Sandbox.of(one) for one in self.cluster.list(PATH)]
+            told = room.lack(sandbox, others, self.rules.limits)
+            if told is None:
+                self.waiting.discard(sandbox.name)
+                return self._do(sandbox, act), False
+            self.waiting.add(sandbox.name)
+        if told.holds(sandbox.status.conditions):
+            return None, True
+        return self._do(sandbox, Act(Step.QUEUE, told=told)), False
 
     def _read(self, name: str, body: dict[str, Any]) -> Sandbox:
         try:
@@ -115,19 +159,43 @@ class Reconciler:
             return self.cluster.get(f"{PATH}/{sandbox.name}")
         if not answer.ok:
             raise answer.refused(f"status of Sandbox {sandbox.name}")
-        if changed and status.phase not in life.ENDED:
+        if changed and status.phase in life.ENDED:
+            self.ended.set()
+        elif changed:
             self._tell(sandbox, status)
+        if act.step in (Step.QUEUE, Step.WARN):
+            self._warn(sandbox, status)
+        if act.step is Step.END:
+            self.metrics.spent(sandbox.spec.profile, status.cost)
         return answer.body
 
     def _tell(self, sandbox: Sandbox, status: Status) -> None:
+        now = self.clock.now()
+        self._say(
+            sandbox, lambda: events.tell(self.cluster.api, sandbox, status, now, self.instance)
+        )
+
+    def _warn(self, sandbox: Sandbox, status: Status) -> None:
+        """Of the condition that was written last."""
+        found, now = status.conditions[-1], self.clock.now()
+        told = Told(Done(found.type), True, found.reason, found.message)
+        self._say(sandbox, lambda: events.warn(self.cluster.api, sandbox, told, now, self.instance))
+
+    def _say(self, sandbox: Sandbox, post: Callable[[], Answer]) -> None:
         """An event is for people: a step does not fail for want of it, but it is said."""
         try:
-            answer = events.tell(self.cluster.api, sandbox, status, self.clock.now(), self.instance)
+            answer = post()
             if not answer.ok and answer.status != 409:
                 raise answer.refused(f"event of Sandbox {sandbox.name}")
         except LabError as error:
             self.metrics.failed("event", error.code)
             self.log.warning("event not told", sandbox=sandbox.name, **error.as_dict())
+
+
+def _spends(sandbox: Sandbox) -> tuple[str, float]:
+    """Its profile, and what it costs in an hour."""
+    alive = sandbox.status.phase in (Phase.READY, Phase.SUSPENDED)
+    return sandbox.spec.profile, float(sandbox.status.cost_per_hour or 0) if alive else 0.0
 
 
 def written(status: Status) -> dict[str, Any]:

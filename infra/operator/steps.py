@@ -180,6 +180,7 @@ class Steps:
         details: dict[str, JsonValue] = {
             "identity": status.identity,
             "expires_at": str(status.expires_at),
+            **({} if status.budget is None else {"budget": status.budget}),
         }
         head = self._note_(sandbox, Event.READY, "ready", details)
         self.provisioner.admit(self._drawn(sandbox))
@@ -198,6 +199,13 @@ class Steps:
                 self._note_(sandbox, Event.RENEWAL_APPROVED, approved, details, by=by)
             head = self._note_(sandbox, Event.RENEWED, f"{key}/renewed", details)
         return _head(head)
+
+    def _queue(self, sandbox: Sandbox, act: Act) -> Outcome:
+        """Said in its status alone, as is a warning: neither is a step of its life."""
+        del sandbox, act
+        return Outcome()
+
+    _warn = _queue
 
     def _suspend(self, sandbox: Sandbox, act: Act) -> Outcome:
         self.provisioner.close(self._drawn(sandbox))
@@ -220,7 +228,10 @@ class Steps:
         if act.ending is Ending.PROVISIONING_FAILED:
             details: dict[str, JsonValue] = {"because": act.because[:200]}
             self._note_(sandbox, Event.FAILED, "failed", details)
-        return _head(self._note_(sandbox, Event.EXPIRING, "end", {"because": because}))
+        ended: dict[str, JsonValue] = {"because": because}
+        if act.ending is Ending.OUT_OF_BUDGET:
+            ended |= {"budget": sandbox.status.budget, "per_hour": sandbox.status.cost_per_hour}
+        return _head(self._note_(sandbox, Event.EXPIRING, "end", ended))
 
     def _close(self, sandbox: Sandbox, act: Act) -> Outcome:
         del act
@@ -266,6 +277,7 @@ class Steps:
             "purpose_sha256": _sha256(spec.purpose),
             "egress": [f"{one.cidr} {one.protocol}/{one.port}" for one in spec.egress],
             "images": list(spec.images),
+            **({} if spec.budget is None else {"budget": spec.budget}),
         }
         head = self._note_(sandbox, Event.REQUESTED, "request", details, by=spec.requester)
         for by in life.approvers(spec.requester, spec.approvals):

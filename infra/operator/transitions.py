@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from infra.operator import life
+from infra.operator import budget, life
+from infra.operator.budget import Price
 from infra.operator.life import Act, Done, Rules, Step, Told
 from infra.sandbox.resource import Condition, Ending, Phase, Sandbox, Status, duration
 
@@ -46,7 +47,7 @@ def after(
     conditions = sandbox.status.conditions
     for one in told:
         conditions = _with(conditions, one, now)
-    return sandbox.status.model_copy(
+    status = sandbox.status.model_copy(
         update={
             **found.fields,
             **fields,
@@ -54,6 +55,15 @@ def after(
             "observed_generation": sandbox.generation,
         }
     )
+    return _counted(sandbox, status, now)
+
+
+def _counted(sandbox: Sandbox, status: Status, now: datetime) -> Status:
+    """With what it has cost; what is being destroyed costs nothing more."""
+    if sandbox.status.phase in (Phase.EXPIRING, *life.ENDED):
+        return status
+    cost = budget.cost(status, now)
+    return status if cost is None else status.model_copy(update={"cost": str(cost)})
 
 
 def _with(conditions: tuple[Condition, ...], told: Told, now: datetime) -> tuple[Condition, ...]:
@@ -101,7 +111,22 @@ def _withdraw(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Ou
 
 def _approve(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
     del act, now, found
-    return {"phase": Phase.APPROVED}, [life.approval(sandbox, rules)]
+    told = [life.approval(sandbox, rules)]
+    if life.is_done(sandbox, Done.QUOTA_EXCEEDED):
+        told.append(Told(Done.QUOTA_EXCEEDED, False, "Room", ""))
+    return {"phase": Phase.APPROVED}, told
+
+
+def _queue(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
+    del sandbox, now, rules, found
+    return {}, [act.told] if act.told else []
+
+
+def _warn(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
+    del act, found
+    spent, may = budget.cost(sandbox.status, now), sandbox.status.budget
+    said = f"{spent} of {may} euro are spent; at {life.end_of(sandbox, rules)} it ends."
+    return {}, [Told(Done.BUDGET_NEARLY_SPENT, True, "NearlySpent", said)]
 
 
 def _identify(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
@@ -127,10 +152,16 @@ def _probe(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outco
             [Told(Done.ISOLATED, False, "NotIsolated", found.failed)],
         )
     life_time = min(duration(sandbox.spec.ttl), rules.longest_life)
-    return (
-        {"ready_at": now, "expires_at": now + life_time},
-        [Told(Done.ISOLATED, True, "Probed", "")],
-    )
+    price = rules.prices.get(sandbox.spec.profile, Price())
+    fields = {
+        "ready_at": now,
+        "expires_at": now + life_time,
+        **budget.agreed(sandbox, price),
+    }
+    begun = sandbox.model_copy(update={"status": sandbox.status.model_copy(update=fields)})
+    # What people see is when it really ends.
+    fields["expires_at"] = life.end_of(begun, rules)
+    return fields, [Told(Done.ISOLATED, True, "Probed", "")]
 
 
 def _admit(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outcome) -> Change:
@@ -143,15 +174,14 @@ def _renew(sandbox: Sandbox, act: Act, now: datetime, rules: Rules, found: Outco
     status = sandbox.status
     if status.ready_at is None or status.expires_at is None:
         raise ValueError(f"{sandbox.name} has no life that could be renewed")
-    longest = status.ready_at + rules.longest_life
-    renewed = (*status.renewed, *act.renewals)
     fields = {
-        "renewed": renewed,
-        "expires_at": min(status.expires_at + life.extension(sandbox, act.renewals), longest),
+        "renewed": (*status.renewed, *act.renewals),
+        "expires_at": status.expires_at + life.extension(sandbox, act.renewals),
     }
-    told = life.renewal(
-        sandbox.model_copy(update={"status": status.model_copy(update={"renewed": renewed})})
-    )
+    longer = sandbox.model_copy(update={"status": status.model_copy(update=fields)})
+    # No longer than anything may live, and no longer than its budget lasts.
+    fields["expires_at"] = life.end_of(longer, rules)
+    told = life.renewal(longer)
     return fields, [told] if told else []
 
 
@@ -192,6 +222,8 @@ _CHANGES: dict[Step, Callable[[Sandbox, Act, datetime, Rules, Outcome], Change]]
     Step.REJECT: _reject,
     Step.REFUSE: _refuse,
     Step.WITHDRAW: _withdraw,
+    Step.QUEUE: _queue,
+    Step.WARN: _warn,
     Step.APPROVE: _approve,
     Step.IDENTIFY: _identify,
     Step.PROVISION: _provision,

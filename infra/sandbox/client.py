@@ -43,6 +43,8 @@ class Asked:
     egress: tuple[Mapping[str, Any], ...] = ()
     images: tuple[str, ...] = ()
     retention_days: int | None = None
+    #: Euro.
+    budget: str | None = None
 
     def manifest(self, requester: str) -> dict[str, Any]:
         """As the API wants it."""
@@ -53,6 +55,7 @@ class Asked:
             "ttl": self.ttl,
             "classification": self.classification,
             "profile": self.profile,
+            "budget": self.budget,
             "egress": [dict(rule) for rule in self.egress] or None,
             "images": list(self.images) or None,
             "evidence": None if days is None else {"retentionDays": days},

@@ -12,14 +12,15 @@ lets pass what does not change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.cluster.manifests import Manifest
 from infra.config import CLASSIFICATIONS, Classification
 from infra.config.requests import DEFAULT_PROFILE, LONGEST
 from infra.sandbox import schema
-from infra.sandbox.resource import DURATION, KIND, PLURAL, VERSION, Phase
+from infra.sandbox.resource import BUDGET, DURATION, KIND, PLURAL, VERSION, Phase
 from infra.sandbox.schema import MOST, REASON, REQUESTER, UNCHANGED, Schema
 
 _STAYS = "An approval stays on record; what is approved can be destroyed."
@@ -35,6 +36,8 @@ class Limits:
     profiles: tuple[str, ...] = ()
     #: Of one life, and of one renewal.
     longest: str = f"{LONGEST}h"
+    #: Euro, by profile; others have no limit.
+    budgets: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def classification(self) -> Classification:
@@ -107,6 +110,19 @@ def _spec(limits: Limits) -> Schema:
             },
             "profile": _profile(limits),
             "ttl": _duration(limits),
+            # Text, because a number has no one form.
+            "budget": {
+                "type": "string",
+                "maxLength": 9,
+                "pattern": BUDGET,
+                "x-kubernetes-validations": [
+                    *UNCHANGED,
+                    {
+                        "rule": "double(self) > 0.0",
+                        "message": "must be more than nothing, such as 20 or 12.50 (euro)",
+                    },
+                ],
+            },
             "egress": {
                 "type": "array",
                 "maxItems": MOST,
@@ -162,9 +178,28 @@ def _spec(limits: Limits) -> Schema:
             {
                 "rule": "!has(oldSelf.rejection) || has(self.rejection)",
                 "message": "A rejection is final: ask for another sandbox.",
-            }
+            },
+            {
+                "rule": "has(self.budget) == has(oldSelf.budget)",
+                "message": "What was asked for never changes.",
+            },
+            *_budgets(limits),
         ],
     }
+
+
+def _budgets(limits: Limits) -> list[dict[str, Any]]:
+    """Asked of requests alone: a limit that is lowered later must not hold up a suspension."""
+    return [
+        {
+            "rule": "oldSelf.hasValue() || !has(self.budget) || "
+            f"self.profile != '{profile}' || double(self.budget) <= {float(most)!r}",
+            "optionalOldSelf": True,
+            "fieldPath": ".budget",
+            "message": f"of the profile {profile} no sandbox may cost more than {most:g} euro",
+        }
+        for profile, most in sorted(limits.budgets.items())
+    ]
 
 
 def _profile(limits: Limits) -> Schema:
@@ -250,6 +285,9 @@ def _status() -> Schema:
             "readyAt": time,
             "expiresAt": time,
             "renewed": {"type": "array", "items": text, "maxItems": MOST},
+            "costPerHour": text,
+            "budget": text,
+            "cost": text,
             "suspensions": {"type": "integer", "minimum": 0},
             "attempts": {"type": "integer", "minimum": 0},
             "sealed": text,

@@ -33,6 +33,9 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 #: A duration as Go and Kubernetes write it, of whole hours, minutes and seconds.
 DURATION = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 
+#: Euro and cents.
+BUDGET = r"^[0-9]{1,6}(\.[0-9]{1,2})?$"
+
 
 class Phase(StrEnum):
     """Where a sandbox is in its life. It only ever goes down this list, but for a suspension."""
@@ -112,6 +115,8 @@ class Spec(_Read):
     #: Name of a profile of the lab's configuration: quota and price.
     profile: str = "small"
     ttl: str
+    #: What it may cost, in euro; None leaves it to its profile.
+    budget: str | None = None
     egress: tuple[EgressRule, ...] = ()
     #: Images that may run; empty is every image that the lab allows.
     images: tuple[str, ...] = ()
@@ -146,6 +151,11 @@ class Status(_Read):
     expires_at: datetime | None = None
     #: Names of the renewals that are in `expires_at` already.
     renewed: tuple[str, ...] = ()
+    #: Euro an hour, and what it may cost in all, as agreed when its life began.
+    cost_per_hour: str | None = None
+    budget: str | None = None
+    #: What it had cost when this status was written, in euro; final once it has ended.
+    cost: str | None = None
     #: How often it was suspended and let in again; tells their records apart.
     suspensions: int = 0
     #: How often probes said that a wall does not hold.

@@ -40,6 +40,11 @@ def limits(lab: Lab) -> Limits:
         classifications=lab.carried,
         profiles=tuple(lab.sandbox_service.profiles),
         longest=lab.sandbox_service.longest_life,
+        budgets={
+            name: profile.largest_budget
+            for name, profile in lab.sandbox_service.profiles.items()
+            if profile.largest_budget is not None
+        },
     )
 
 

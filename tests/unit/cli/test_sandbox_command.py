@@ -182,3 +182,35 @@ def test_a_lab_that_is_not_up(
     assert main.run(["sandbox", "list", "--json", "--kubeconfig", missing, "-s", "nosuch"]) == 1
     assert document(capsys)["error"]["code"] == "LAB-705"
     assert sandbox_session._lab("nosuch", required=False) == (None, None)
+
+
+def test_what_it_costs_is_shown(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sandbox", "request", "bias", "-p", "Measure the bias", "--ttl", "8h"]
+    assert main.run([*words, "--budget", "12.50"]) == 0
+    assert server.asked[-1][2]["spec"]["budget"] == "12.50"
+    capsys.readouterr()
+    status = {
+        "phase": "Ready",
+        "readyAt": "2026-01-01T00:00:00Z",
+        "costPerHour": "2.4",
+        "budget": "24",
+        "cost": "0.00",
+    }
+    lives = Sandbox.of(sandbox(status=status))
+    after = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
+    assert sandbox_show.cost(lives, after) == "6.00"
+    ended = Sandbox.of(sandbox(status={**status, "phase": "Destroyed", "cost": "7.20"}))
+    assert sandbox_show.cost(ended, after) == "7.20", "what has ended costs nothing more"
+    assert "  cost            7.20 of 24 euro, 2.4 an hour" in sandbox_show.lines(ended)
+    assert sandbox_show.document(ended)["budget"] == "24"
+    asked = Sandbox.of(sandbox(budget="20"))
+    assert "  may cost        20 euro" in sandbox_show.lines(asked)
+    server.there["bias"] = sandbox(status={**status, "phase": "Destroyed", "cost": "7.20"})
+    assert main.run(["sandbox", "list"]) == 0
+    assert "7.20 of" in capsys.readouterr().out
+
+
+def test_who_waits_for_room_is_told_so() -> None:
+    full = {"type": "QuotaExceeded", "status": "True", "reason": "Total", "message": "it is full"}
+    waiting = Sandbox.of(sandbox(status={"phase": "Requested", "conditions": [full]}))
+    assert sandbox_show.waits_for(waiting) == ["room (it is full)"]

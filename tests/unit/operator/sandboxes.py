@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from infra.operator.budget import Price
 from infra.operator.life import Done, Rules
 from infra.sandbox.resource import (
     FINALIZER,
@@ -23,6 +25,7 @@ RULES = Rules(
     approvals={"public": 0, "internal": 1, "confidential": 2, "restricted": 2},
     longest_life=timedelta(hours=24),
     profiles=frozenset({"small", "large"}),
+    prices={"large": Price(Decimal("2.4"), usual=Decimal(24), largest=Decimal(48))},
 )
 REQUESTER = "requester@example.org"
 OTHERS = ("one@example.org", "two@example.org", "three@example.org")

@@ -215,10 +215,23 @@ class Life(RuleBasedStateMachine):
         ttl=st.sampled_from(["30s", "8h", "23h", "100h"]),
         approvals=st.sampled_from([(), (REQUESTER,), (OTHERS[0],), OTHERS]),
         steps=st.integers(0, 12),
+        asked=st.sampled_from(
+            [
+                {},
+                *({"profile": "large", "budget": budget} for budget in (None, "1", "24", "500")),
+            ]
+        ),
     )
-    def begin(self, classification: str, ttl: str, approvals: tuple[str, ...], steps: int) -> None:
+    def begin(
+        self,
+        classification: str,
+        ttl: str,
+        approvals: tuple[str, ...],
+        steps: int,
+        asked: dict[str, Any],
+    ) -> None:
         self.now = NOW
-        self.sandbox = sandbox(classification=classification, ttl=ttl, finalizers=())
+        self.sandbox = sandbox(classification=classification, ttl=ttl, finalizers=(), **asked)
         self.phases = [Phase.REQUESTED]
         #: Somebody could get in.
         self.open = False
@@ -308,6 +321,15 @@ class Life(RuleBasedStateMachine):
             assert status.expires_at == before.expires_at, "only renewals change when it ends"
         if before.identity:
             assert status.identity == before.identity, "named once"
+        if status.expires_at and status.ready_at and self.sandbox.spec.profile == "large":
+            hours = (status.expires_at - status.ready_at) / timedelta(hours=1)
+            most = min(float(self.sandbox.spec.budget or 24), 48)
+            assert hours * 2.4 <= most + 1e-6, "no renewal outspends a budget"
+        if act.step is Step.END and act.ending is Ending.OUT_OF_BUDGET:
+            assert self.sandbox.spec.profile == "large"
+            assert float(status.cost or 0) >= float(before.budget or 0) - 0.01
+        if before.phase in (Phase.EXPIRING, *life.ENDED):
+            assert status.cost == before.cost, "what is being destroyed costs nothing more"
         self.sandbox = self.sandbox.model_copy(update={"status": status})
         self.phases.append(status.phase)
 
