@@ -460,6 +460,13 @@ class FilesNotAgreed(LabError):
     title = "these files may not enter or leave"
 
 
+class FilesDiffer(LabError):
+    """Nobody approves what he does not have before him."""
+
+    code = "LAB-920"
+    title = "these are not the files that are asked for"
+
+
 def tree(root: type[LabError] = LabError) -> list[type[LabError]]:
     """Every error class below `root`, in the order of its code."""
     found: set[type[LabError]] = set()

@@ -14,6 +14,8 @@ REQUESTED = naming.sandbox_namespace(f"{naming.REQUESTED_PREFIX}example")
 LISTED = "sandbox-listed"
 IMAGE = f"registry.k8s.io/pause@sha256:{'0' * 64}"
 
+#: Of a request for files. On a running API server its own stands in for it.
+UID = "00000000-0000-4000-8000-000000000000"
 #: Of a file; a lab may allow others only.
 MEDIA_TYPE = "application/pdf"
 
@@ -83,7 +85,7 @@ def transfer(name: str = "example", **spec: Any) -> dict[str, Any]:
     return manifest(
         "Transfer",
         api_version=f"{naming.LABEL_PREFIX}/v1alpha1",
-        metadata={"name": name},
+        metadata={"name": name, "uid": UID},
         spec=whole | spec,
     )
 

@@ -29,6 +29,9 @@ app = typer.Typer(
     help="Files that shall enter or leave a sandbox: ask, approve. Nothing moves them yet.",
     no_args_is_help=True,
 )
+Files = Annotated[
+    list[str], typer.Argument(help="Files of this machine, or NAME=SHA256:SIZE:TYPE.")
+]
 Request = Annotated[str, typer.Argument(help="A request of `lab sandbox files list SANDBOX`.")]
 
 
@@ -36,9 +39,7 @@ Request = Annotated[str, typer.Argument(help="A request of `lab sandbox files li
 def ask(
     name: Name,
     request: Annotated[str, typer.Argument(help="A name for the request.")],
-    files: Annotated[
-        list[str], typer.Argument(help="Files of this machine, or NAME=SHA256:SIZE:TYPE.")
-    ],
+    files: Files,
     *,
     direction: Annotated[str, typer.Option("--direction", "-d", help="import or export.")],
     content: Annotated[str, typer.Option("--content", "-c", help="data, code, weights, report.")],
@@ -77,7 +78,7 @@ def ask(
         )
         told = (
             f"{request} is asked for. Next: somebody else runs "
-            f"`./lab sandbox files approve {name} {request}`."
+            f"`./lab sandbox files approve {name} {request} FILES`."
         )
         if wait:
             asked = _waited(reviews, asked, timeout)
@@ -115,6 +116,7 @@ def list_(
 def approve(
     name: Name,
     request: Request,
+    files: Files,
     *,
     stack: Stack = "local",
     kubeconfig: Kubeconfig = None,
@@ -124,15 +126,17 @@ def approve(
     timeout: Timeout = "10m",
     as_json: Json = False,
 ) -> None:
-    """Approve exactly these files. Get them from whoever asks, and compare: `sha256sum FILE`.
+    """Approve exactly the files that you have looked at; others are refused.
 
     For example:
 
-    - `./lab sandbox files approve bias-audit results`
+    - `./lab sandbox files approve bias-audit results report.pdf`
     """
+    from infra.sandbox.reviews import described
+
     with session_of(stack, kubeconfig, user, groups) as session:
         reviews = _reviews(session)
-        found = reviews.approve(name, request)
+        found = reviews.approve(name, request, [described(text) for text in files])
         if wait:
             found = _waited(reviews, found, timeout)
         _answer(found, f"{reviews.me} approves {request} of {name}.", as_json=as_json)

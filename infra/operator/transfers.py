@@ -60,8 +60,11 @@ def required(sandbox: Sandbox, rules: Rules) -> int:
 
 
 def reviewers(transfer: Transfer, sandbox: Sandbox) -> tuple[str, ...]:
-    """Those whose approval counts: neither who asks nor whose sandbox it is."""
-    counted = life.approvers(transfer.spec.requester, transfer.spec.approvals)
+    """Those whose approval counts: of this very request, and neither by who asks nor by whose
+    sandbox it is.
+    """
+    voices = [one for one in transfer.spec.approvals if one.uid == transfer.uid]
+    counted = life.approvers(transfer.spec.requester, voices)
     return tuple(one for one in counted if one != sandbox.spec.requester)
 
 

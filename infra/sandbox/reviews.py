@@ -17,6 +17,7 @@ from typing import Any
 
 from infra.errors import (
     BadUsage,
+    FilesDiffer,
     FilesNotAgreed,
     FilesUnknown,
     LabError,
@@ -133,16 +134,20 @@ class Reviews:
             raise self._unaskable(answer, found, name)
         return Transfer.of(answer.body)
 
-    def approve(self, sandbox: str, name: str) -> Transfer:
-        """Says yes to exactly these files; saying it again changes nothing.
+    def approve(self, sandbox: str, name: str, files: Sequence[File]) -> Transfer:
+        """Says yes to a request for these files, as who approves has them; saying it again changes
+        nothing. A request that takes the place of this one has another uid, and is not meant.
 
         Raises:
+            FilesDiffer: others are asked for.
             OwnRequest, NotAnApprover, FilesNotAgreed, FilesUnknown, and what `all` raises
         """
         found, asked = self._get(sandbox, name)
+        _require_same(asked, files)
         if any(one.by == self.me for one in asked.spec.approvals):
             return asked
-        step = {"op": "add", "path": "/spec/approvals/-", "value": {"by": self.me}}
+        voice = {"by": self.me, "uid": asked.uid}
+        step = {"op": "add", "path": "/spec/approvals/-", "value": voice}
         return self._said(found, asked, [step], _JSON_PATCH)
 
     def reject(self, sandbox: str, name: str, reason: str) -> Transfer:
@@ -233,7 +238,7 @@ class Reviews:
             raise OwnRequest(
                 f"{self.me} asked for {asked.name}; one's own approval does not count.",
                 next_step="ask somebody of the lab's approvers to run "
-                f"`./lab sandbox files approve {sandbox.name} {asked.name}`.",
+                f"`./lab sandbox files approve {sandbox.name} {asked.name} FILES`.",
             )
         if answer.status == 403 and asked.spec.rejection is not None:
             raise _rejected(asked)
@@ -280,6 +285,22 @@ def _namespace(sandbox: Sandbox) -> str:
             next_step=f"`./lab sandbox show {sandbox.name} --wait`.",
         )
     return sandbox.status.namespace
+
+
+def _require_same(asked: Transfer, files: Sequence[File]) -> None:
+    """By name, content and size; the type is what the requester says."""
+    wanted = {one.name: (one.sha256, one.size) for one in asked.spec.files}
+    had = {one.name: (one.sha256, one.size) for one in files}
+    if wanted == had and len(had) == len(files):
+        return
+    wrong = sorted(name for name in {*wanted, *had} if wanted.get(name) != had.get(name))
+    raise FilesDiffer(
+        f"{asked.name} is not about the files that you name: "
+        f"{', '.join(wrong) or 'one is named twice'}.",
+        next_step="get all of them from "
+        f"{asked.spec.requester}, look at them, and name each; "
+        f"`./lab sandbox files list {asked.spec.sandbox}` shows their hashes.",
+    )
 
 
 def _same(asked: Transfer, now: Transfer | None) -> Transfer:

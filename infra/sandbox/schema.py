@@ -63,15 +63,21 @@ def kind(
     }
 
 
-def approvals(stays: str) -> Schema:
-    """Who said yes, one voice each; `stays` is told to who takes one back."""
+def approvals(stays: str, **more: Schema) -> Schema:
+    """Who said yes, one voice each; `stays` is told to who takes one back, and `more` is what a
+    voice has to say besides.
+    """
     return {
         "type": "array",
         "maxItems": MOST,
         "default": [],
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["by"],
-        "items": {"type": "object", "required": ["by"], "properties": {"by": PRINCIPAL}},
+        "items": {
+            "type": "object",
+            "required": ["by", *more],
+            "properties": {"by": PRINCIPAL, **more},
+        },
         "x-kubernetes-validations": [
             {
                 "rule": "oldSelf.all(old, self.exists(new, new.by == old.by))",

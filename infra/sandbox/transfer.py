@@ -15,7 +15,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from infra.sandbox.resource import API_VERSION, Approval, Condition, Verdict
+from infra.sandbox import resource
+from infra.sandbox.resource import API_VERSION, Condition, Verdict
 
 KIND = "Transfer"
 PLURAL = "transfers"
@@ -61,6 +62,14 @@ class _Read(BaseModel):
     model_config = ConfigDict(
         frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore"
     )
+
+
+class Approval(resource.Approval):
+    """A yes to one request, which its uid names: what is withdrawn and asked for anew under its
+    name is another one.
+    """
+
+    uid: str
 
 
 class File(_Read):

@@ -22,6 +22,13 @@ _MEDIA_TYPE: Schema = {
     "maxLength": 100,
     "pattern": "^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$",
 }
+#: Of the request that was looked at: under another uid there could be other files.
+_UID: Schema = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    "maxLength": 36,
+    "x-kubernetes-validations": UNCHANGED,
+}
 _STAYS = "An approval stays on record; what was asked for can be withdrawn."
 
 
@@ -120,7 +127,7 @@ def _spec(limits: TransferLimits) -> Schema:
                 "pattern": PLAIN,
                 "x-kubernetes-validations": UNCHANGED,
             },
-            "approvals": schema.approvals(_STAYS),
+            "approvals": schema.approvals(_STAYS, uid=_UID),
             "rejection": schema.verdict(final=True),
         },
         "x-kubernetes-validations": [

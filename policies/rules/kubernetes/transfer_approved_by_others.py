@@ -14,6 +14,7 @@ from policies.examples import (
     OTHER,
     SECOND_APPROVER,
     SOMEBODY,
+    UID,
     transfer,
 )
 from policies.kinds import TRANSFER
@@ -28,11 +29,13 @@ _OWN_REJECTION = (
     "(object.spec.rejection.by == request.userInfo.username && variables.may_review && "
     f"{_PERSON})"
 )
+#: Of a request that was withdrawn meanwhile.
+_ANOTHER = "00000000-0000-4000-8000-000000000001"
 _NO = {"by": SECOND_APPROVER, "reason": "Not with this data"}
 
 
-def _approved(*people: str, **spec: Any) -> dict[str, Any]:
-    return transfer(approvals=[{"by": by} for by in people], **spec)
+def _approved(*people: str, uid: str = UID, **spec: Any) -> dict[str, Any]:
+    return transfer(approvals=[{"by": by, "uid": uid} for by in people], **spec)
 
 
 def _rejected(by: str) -> dict[str, Any]:
@@ -72,6 +75,10 @@ RULE = Rule(
                 "an approval is given in one's own name only.",
             ),
             Validation(
+                "variables.added.all(a, a.uid == oldObject.metadata.uid)",
+                "an approval is of this very request: its uid is the request's.",
+            ),
+            Validation(
                 "variables.added.all(a, a.by != oldObject.spec.requester)",
                 "whoever asked does not approve it: somebody else has to.",
             ),
@@ -103,6 +110,7 @@ RULE = Rule(
         ),
         refused=(
             _asked(_approved(SOMEBODY), transfer(), SOMEBODY),
+            _asked(_approved(APPROVER, uid=_ANOTHER), transfer(), APPROVER),
             _asked(_approved(APPROVER), transfer(), SOMEBODY),
             _asked(_approved(OTHER), transfer(), OTHER),
             _asked(_approved(OTHER), transfer(), APPROVER),

@@ -1,7 +1,7 @@
 """Who asks to bring files into or out of a sandbox is who is logged in."""
 
 from policies.admission import Admission, Attempt, Fill, Scope, Validation
-from policies.examples import ACCOUNT, APPROVER, OTHER, SOMEBODY, manifest, transfer
+from policies.examples import ACCOUNT, APPROVER, OTHER, SOMEBODY, UID, manifest, transfer
 from policies.kinds import TRANSFER
 from policies.requests import NO_REQUEST, tried
 from policies.rule import Rule, Severity
@@ -39,8 +39,8 @@ RULE = Rule(
         passes=(manifest("ConfigMap"), transfer()),
         fails=(
             transfer(requester=OTHER),
-            transfer(approvals=[{"by": APPROVER}]),
-            transfer(approvals=[{"by": SOMEBODY}]),
+            transfer(approvals=[{"by": APPROVER, "uid": UID}]),
+            transfer(approvals=[{"by": SOMEBODY, "uid": UID}]),
             transfer(rejection=_NO),
         ),
         refused=(

@@ -6,7 +6,7 @@ A finalizer of somebody's would keep the namespace, and the sandbox's end would 
 from typing import Any
 
 from policies.admission import Admission, Attempt, Scope, Validation
-from policies.examples import APPROVER, OPERATOR, manifest, transfer
+from policies.examples import APPROVER, OPERATOR, UID, manifest, transfer
 from policies.kinds import TRANSFER
 from policies.requests import NO_REQUEST, tried
 from policies.rule import Rule, Severity
@@ -64,7 +64,10 @@ RULE = Rule(
             Attempt(_with(_APPROVED), transfer(), subresource="status"),
             Attempt(_with(_APPROVED), transfer(), user=APPROVER, subresource="status"),
             Attempt(
-                transfer(approvals=[{"by": APPROVER}]), transfer(), user=OPERATOR, operator=True
+                transfer(approvals=[{"by": APPROVER, "uid": UID}]),
+                transfer(),
+                user=OPERATOR,
+                operator=True,
             ),
             Attempt(transfer(), user=OPERATOR, operator=True),
             Attempt(_kept(), transfer()),

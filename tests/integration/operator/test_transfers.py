@@ -68,8 +68,9 @@ class Review:
         return self.lab.api.read(self.path)
 
     def approve(self, by: str) -> None:
-        known = self.read()["spec"]["approvals"]
-        body = {"spec": {"approvals": [*known, {"by": by}]}}
+        found = self.read()
+        voice = {"by": by, "uid": found["metadata"]["uid"]}
+        body = {"spec": {"approvals": [*found["spec"]["approvals"], voice]}}
         answer = self.lab.person(by).patch(self.path, body)
         assert answer.status_code == 200, say(answer)
 

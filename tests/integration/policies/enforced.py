@@ -16,7 +16,7 @@ from infra.cluster.manifests import labelled
 from infra.sandbox import service
 from policies import cluster, examples
 from policies.admission import Settings
-from policies.kinds import WORKLOADS
+from policies.kinds import CILIUM_IDENTITY, WORKLOADS, Kind
 from policies.rule import Level, Rule
 from tests.harness.api_server import ApiServer
 from tests.harness.definitions import install, wait_until_judged
@@ -66,10 +66,34 @@ def enforce(api: Api) -> None:
 
 
 def make_kinds(api: Api) -> None:
-    """The lab's own kinds."""
+    """The lab's own kinds, and what Cilium would bring of those that rules want to be there."""
     for one in service.extensions():
         if one["kind"] == "CustomResourceDefinition":
             install(api, one)
+    install(api, _any_object(CILIUM_IDENTITY))
+
+
+def _any_object(kind: Kind) -> Manifest:
+    """A definition that takes whatever it is given."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.resource}.{kind.group}"},
+        "spec": {
+            "group": kind.group,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "names": {"kind": kind.name, "plural": kind.resource},
+            "versions": [
+                {
+                    "name": kind.version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
 
 
 def enforce_policies(api: Api) -> None:

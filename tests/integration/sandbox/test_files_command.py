@@ -146,7 +146,7 @@ def test_ask_list_approve(run: Run, lab: GuardedLab, report: Path, asked: str) -
         assert status == 0, said
         assert asked in [one["name"] for one in listed]
     for who in (BOB, CAROL, BOB):
-        status, found, said = run(who, "approve", SANDBOX, asked)
+        status, found, said = run(who, "approve", SANDBOX, asked, str(report))
         assert status == 0, said
     assert found["approvals"] == [BOB, CAROL]
 
@@ -160,11 +160,34 @@ def test_a_file_that_is_elsewhere_is_described(run: Run, lab: GuardedLab) -> Non
     assert lab.api.read(path_of(WORKSHOP, "model"))["spec"]["files"][0]["size"] == 1048576
 
 
-def test_ones_own_and_others_are_refused_with_what_to_do(run: Run, asked: str) -> None:
-    refused(run(ALICE, "approve", SANDBOX, asked), "LAB-910", "files approve", ALICE)
-    refused(run(OLGA, "approve", SANDBOX, asked), "LAB-909", OLGA, "approvers")
+def test_nobody_approves_what_he_does_not_have(
+    run: Run, lab: GuardedLab, report: Path, asked: str
+) -> None:
+    more = report.with_name("more.csv")
+    more.write_text("a,b")
+    here, also = str(report), str(more)
+    refused(run(BOB, "approve", SANDBOX, asked, here, also), "LAB-920", "more.csv", ALICE)
+    refused(run(BOB, "approve", SANDBOX, asked, also), "LAB-920", "more.csv", "report.pdf")
+    refused(run(BOB, "approve", SANDBOX, asked, here, here), "LAB-920", "twice")
+    # What Bob looked at, and what Alice has put into its place since.
+    words = ("-d", "export", "-c", "report", "--note", NOTE)
+    other = report.with_name("other") / "report.pdf"
+    other.parent.mkdir()
+    other.write_bytes(b"%PDF-1.7 cases")
+    assert run(ALICE, "withdraw", SANDBOX, asked)[0] == 0
+    assert run(ALICE, "ask", SANDBOX, asked, str(other), *words)[0] == 0
+    refused(run(BOB, "approve", SANDBOX, asked, here), "LAB-920", "report.pdf")
+    assert lab.api.read(path_of(WORKSHOP, asked))["spec"]["approvals"] == []
+
+
+def test_ones_own_and_others_are_refused_with_what_to_do(
+    run: Run, report: Path, asked: str
+) -> None:
+    here = str(report)
+    refused(run(ALICE, "approve", SANDBOX, asked, here), "LAB-910", "files approve", ALICE)
+    refused(run(OLGA, "approve", SANDBOX, asked, here), "LAB-909", OLGA, "approvers")
     refused(run(OLGA, "reject", SANDBOX, asked, "-r", "Not with this data"), "LAB-909")
-    refused(run(BOB, "approve", SANDBOX, "another"), "LAB-918", "another", "files list")
+    refused(run(BOB, "approve", SANDBOX, "another", here), "LAB-918", "another", "files list")
     refused(run(BOB, "withdraw", SANDBOX, asked), "LAB-911", ALICE)
     refused(run(NOBODY, "list", SANDBOX), "LAB-907", NOBODY)
     refused(run(BOB, "list", "no-such"), "LAB-902")
@@ -195,12 +218,12 @@ def test_what_cannot_be_asked_for_is_said(run: Run, report: Path, asked: str) ->
     assert found["error"]
 
 
-def test_a_rejection_is_told_with_its_reason(run: Run, asked: str) -> None:
+def test_a_rejection_is_told_with_its_reason(run: Run, report: Path, asked: str) -> None:
     reason = "Cases can be told from it"
     status, found, said = run(CAROL, "reject", SANDBOX, asked, "--reason", reason)
     assert status == 0, said
     assert found["rejection"] == {"by": CAROL, "reason": reason}
-    refused(run(BOB, "approve", SANDBOX, asked), "LAB-919", CAROL, reason)
+    refused(run(BOB, "approve", SANDBOX, asked, str(report)), "LAB-919", CAROL, reason)
     refused(run(BOB, "reject", SANDBOX, asked, "--reason", reason), "LAB-919", CAROL)
 
 
@@ -214,12 +237,12 @@ def test_withdrawn_is_gone(run: Run, lab: GuardedLab, asked: str) -> None:
     ("phase", "code"), [("Approved", ""), ("Rejected", "LAB-919"), ("Refused", "LAB-919")]
 )
 def test_waiting_ends_with_the_decision(
-    phase: str, code: str, run: Run, lab: GuardedLab, asked: str
+    phase: str, code: str, *, run: Run, lab: GuardedLab, report: Path, asked: str
 ) -> None:
     answers: list[tuple[int, Any, str]] = []
     waiting = threading.Thread(
         target=lambda: answers.append(
-            run(BOB, "approve", SANDBOX, asked, "--wait", "--timeout", "2m")
+            run(BOB, "approve", SANDBOX, asked, str(report), "--wait", "--timeout", "2m")
         )
     )
     waiting.start()
@@ -227,7 +250,7 @@ def test_waiting_ends_with_the_decision(
     said = eventually(
         lambda: lab.api.read(path)["spec"]["approvals"], until=bool, within=60, every=0.05
     )
-    assert said == [{"by": BOB}]
+    assert [one["by"] for one in said] == [BOB]
     decided(lab, asked, phase, "so it is")
     waiting.join(timeout=120)
     assert not waiting.is_alive()
@@ -239,5 +262,6 @@ def test_waiting_ends_with_the_decision(
         assert answer[1]["phase"] == phase
 
 
-def test_waiting_has_an_end(run: Run, asked: str) -> None:
-    refused(run(BOB, "approve", SANDBOX, asked, "--wait", "--timeout", "1s"), "LAB-916", asked)
+def test_waiting_has_an_end(run: Run, report: Path, asked: str) -> None:
+    answer = run(BOB, "approve", SANDBOX, asked, str(report), "--wait", "--timeout", "1s")
+    refused(answer, "LAB-916", asked)

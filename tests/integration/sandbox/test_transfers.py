@@ -47,6 +47,9 @@ STATUS = "transfer-status-by-the-operator"
 SEEDED = "seeded.example.org"
 FILES = path_of(WORKSHOP)
 ELSEWHERE = path_of(naming.OPERATOR_NAMESPACE)
+#: Stands for the uid of the request that is tried, and another one's.
+THIS = "00000000-0000-4000-8000-000000000000"
+ANOTHER = "00000000-0000-4000-8000-000000000001"
 NO = {"by": CAROL, "reason": "Not with this data"}
 _NUMBERS = itertools.count()
 _BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
@@ -105,8 +108,14 @@ class Asked:
     def read(self) -> Manifest:
         return self.lab.api.read(self.path)
 
+    def of(self, spec: Manifest) -> Manifest:
+        """With the uid of this request in it."""
+        uid = self.read()["metadata"]["uid"]
+        found: Manifest = json.loads(json.dumps(spec).replace(THIS, uid))
+        return found
+
     def patch(self, who: str, spec: Manifest, **query: str) -> httpx.Response:
-        return self.lab[who].patch(self.path, {"spec": spec}, **query)
+        return self.lab[who].patch(self.path, {"spec": self.of(spec)}, **query)
 
 
 def must(answer: httpx.Response) -> None:
@@ -249,8 +258,8 @@ def test_what_is_read_is_what_is_there(files: Asked) -> None:
 # Who says what.
 
 
-def approves(*people: str) -> Manifest:
-    return {"approvals": [{"by": name} for name in people]}
+def approves(*people: str, uid: str = THIS) -> Manifest:
+    return {"approvals": [{"by": name, "uid": uid} for name in people]}
 
 
 Deed = Callable[..., httpx.Response]
@@ -283,7 +292,7 @@ def kept(files: Asked, **query: str) -> httpx.Response:
 
 def by_replacing(files: Asked, **query: str) -> httpx.Response:
     there = files.read()
-    whole = {**there, "spec": {**there["spec"], **approves(BOB)}}
+    whole = {**there, "spec": {**there["spec"], **files.of(approves(BOB))}}
     return files.lab[ALICE].put(files.path, whole, **query)
 
 
@@ -298,6 +307,16 @@ ATTACKS: dict[str, tuple[Deed, tuple[str, ...], tuple[tuple[str, Manifest], ...]
     "asked-for-by-the-operator": (asking(OPERATOR, OPERATOR), (), ()),
     "approved-without-the-right": (patching(MALLORY, approves(MALLORY)), (APPROVED,), ()),
     "approved-by-a-program": (patching(ROBOT, approves(ROBOT)), (APPROVED,), ()),
+    "approved-as-it-was-before": (
+        patching(BOB, approves(BOB, uid=ANOTHER)),
+        (APPROVED,),
+        (),
+    ),
+    "an-approval-moved-to-another-request": (
+        patching(BOB, approves(BOB, uid=ANOTHER)),
+        (),
+        ((BOB, approves(BOB)),),
+    ),
     "approved-in-another-name": (patching(BOB, approves(CAROL)), (APPROVED,), ()),
     "approved-by-the-operator": (patching(OPERATOR, approves(OPERATOR)), (), ()),
     "approved-after-a-rejection": (
@@ -386,12 +405,13 @@ def test_who_has_only_the_roles_of_a_lab(lab: GuardedLab) -> None:
         # Who asks need not say it.
         assert made.json()["spec"]["requester"] == person, say(made)
         path = path_of(WORKSHOP, "of-dora")
-        assert dora.patch(path, {"spec": approves(person)}).status_code == 403
+        uid = made.json()["metadata"]["uid"]
+        assert dora.patch(path, {"spec": approves(person, uid=uid)}).status_code == 403
         assert dora.post(ELSEWHERE, manifest).status_code in (400, 403)
         # Others of the lab see it, but for those who only ask for sandboxes.
         assert lab[OLGA].get(path).is_success
-        must(lab[CAROL].patch(path, {"spec": approves(CAROL)}))
-        assert lab[OLGA].patch(path, {"spec": approves(CAROL, OLGA)}).status_code == 403
+        must(lab[CAROL].patch(path, {"spec": approves(CAROL, uid=uid)}))
+        assert lab[OLGA].patch(path, {"spec": approves(CAROL, OLGA, uid=uid)}).status_code == 403
         status = {"status": {"phase": "Approved"}}
         must(lab[OPERATOR].patch(f"{path}/status", status))
         assert lab.api.read(path)["status"]["phase"] == "Approved"

@@ -262,7 +262,7 @@ class Trial:
         if made.object is None:
             return asks.delete(path, dry_run=True)
         there = self.api.read(path)
-        wanted = dict(made.object)
+        wanted = sandboxes.of(made.object, there["metadata"]["uid"])
         if wanted["kind"] == "Sandbox" and made.subresource:
             # By a right that is not the operator's: only who may `update` it counts as that.
             return asks.patch(f"{path}/status", {"status": wanted["status"]}, dryRun="All")

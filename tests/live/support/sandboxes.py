@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -33,7 +34,9 @@ def make(manifest: Mapping[str, Any], acting_as: Callable[[str], Api], operator:
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _KEPT}
     requester = acting_as(spec["requester"])
     path = location(manifest)
-    _must(requester.create({**manifest, "metadata": metadata, "spec": asked}))
+    made = requester.create({**manifest, "metadata": metadata, "spec": asked})
+    _must(made)
+    spec = of(spec, made.json()["metadata"]["uid"])
     _approved(spec.get("approvals", []), acting_as, path, _asked_for)
     renewals: list[Manifest] = []
     for renewal in spec.get("renewals", []):
@@ -49,6 +52,12 @@ def make(manifest: Mapping[str, Any], acting_as: Callable[[str], Api], operator:
     if status := manifest.get("status"):
         _must(operator.patch(f"{path}/status", {"status": status}))
     return path
+
+
+def of(example: Mapping[str, Any], uid: str) -> Manifest:
+    """An example, or a part of one, about the object that has this uid."""
+    found: Manifest = json.loads(json.dumps(example).replace(f'"{examples.UID}"', f'"{uid}"'))
+    return found
 
 
 def _asked_for(approvals: list[Manifest]) -> Manifest:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import pytest
 
 from infra.operator.transfers import decide, required, reviewers
-from infra.sandbox.resource import Approval, Verdict
-from infra.sandbox.transfer import Content, Direction, File, Phase, Spec, Transfer
+from infra.sandbox.resource import Verdict
+from infra.sandbox.transfer import Approval, Content, Direction, File, Phase, Spec, Transfer
 from tests.unit.operator.sandboxes import NO, OTHERS, REQUESTER, RULES, sandbox
 
 ONE, TWO, THREE = OTHERS
 
 
-def asked(*approved: str, requester: str = REQUESTER, no: Verdict | None = None) -> Transfer:
+UID = "00000000-0000-0000-0000-000000000002"
+
+
+def asked(
+    *approved: str, requester: str = REQUESTER, no: Verdict | None = None, uid: str = UID
+) -> Transfer:
     return Transfer(
         name="results",
         namespace="sandbox-x-example",
-        uid="00000000-0000-0000-0000-000000000002",
+        uid=UID,
         spec=Spec(
             sandbox="demo",
             requester=requester,
             direction=Direction.EXPORT,
             content=Content.REPORT,
             files=(File(name="a.pdf", sha256="0" * 64, size=1, type="application/pdf"),),
-            approvals=tuple(Approval(by=by) for by in approved),
+            approvals=tuple(Approval(by=by, uid=uid) for by in approved),
             rejection=no,
         ),
     )
@@ -56,6 +61,11 @@ def test_as_many_others_as_must(
 
 def test_neither_who_asks_nor_whose_sandbox_it_is_counts() -> None:
     assert reviewers(asked(REQUESTER, ONE, TWO, requester=TWO), sandbox()) == (ONE,)
+
+
+def test_an_approval_of_what_was_there_before_does_not_count() -> None:
+    found = decide(asked(ONE, TWO, uid=UID.replace("2", "3")), sandbox(), RULES)
+    assert found.phase is Phase.REQUESTED
 
 
 def test_a_no_is_stronger_than_every_yes() -> None:
