@@ -79,7 +79,6 @@ def _no_quota(pair: Pair, world: World) -> Iterator[None]:
     own = f"/api/v1/namespaces/{pair.attacker.namespace}"
     with deleted(world, f"{own}/resourcequotas/sandbox"):
         yield
-    pair.api.send("DELETE", f"{own}/configmaps", None, {"labelSelector": "flood=yes"}, {})
 
 
 def _more_than_allowed(pair: Pair) -> bool:

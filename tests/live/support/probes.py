@@ -178,8 +178,12 @@ def pod(
                     "capabilities": {"drop": ["ALL"]},
                 },
                 "resources": {
-                    "requests": {"cpu": "10m", "memory": "16Mi"},
-                    "limits": {"cpu": cpu, "memory": "32Mi"},
+                    "requests": {
+                        "cpu": "10m",
+                        "memory": "16Mi",
+                        "ephemeral-storage": "1Mi",
+                    },
+                    "limits": {"cpu": cpu, "memory": "32Mi", "ephemeral-storage": "8Mi"},
                 },
             }
         ],
