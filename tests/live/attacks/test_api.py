@@ -359,6 +359,18 @@ ATTACKS = (
         "DELETE",
         f"{_ADMISSION}/validatingadmissionpolicybindings/ai-lab-services-stay-inside",
     ),
+    Attack(
+        "policy-changed",
+        "PATCH",
+        f"{_ADMISSION}/validatingadmissionpolicies/ai-lab-services-stay-inside",
+        _spec(failurePolicy="Ignore"),
+    ),
+    Attack(
+        "policy-binding-changed",
+        "PATCH",
+        f"{_ADMISSION}/validatingadmissionpolicybindings/ai-lab-services-stay-inside",
+        _spec(validationActions=["Warn"]),
+    ),
 )
 
 
