@@ -86,8 +86,10 @@ class Bench:
     def _measured(self, plan: Plan) -> dict[str, Any]:
         self.report(f"{plan.runs} sandboxes from the pool, one after the other")
         warm = self._one_by_one(plan.warm_profile, plan.runs, warm=True)
+        self._tell("warm", list(warm.values()))
         self.report(f"{plan.runs} sandboxes made from nothing, one after the other")
         cold = self._one_by_one(plan.cold_profile, plan.runs, warm=False)
+        self._tell("cold", list(cold.values()))
         stages = {
             stage: distribution([self._between(name, *marks) for name in cold])
             for stage, marks in STAGES.items()
@@ -95,6 +97,7 @@ class Bench:
         self._clear(warm)
         self.report(f"destroying {plan.runs} sandboxes, one after the other")
         destroyed = [self._destroy(name) for name in cold]
+        self._tell("nobody gets in, and the key is gone", [one["closed"] for one in destroyed])
         document: dict[str, Any] = {
             "warm": distribution(list(warm.values())),
             "cold": {**distribution(list(cold.values())), "stages": stages},
@@ -144,6 +147,7 @@ class Bench:
             "distinct": len(identities),
             "enforced": sum(map(self._enforced, [str(one.namespace) for one in statuses])),
         }
+        self.report(f"  the last was Ready after {document['all']:.1f} s")
         self._clear()
         return document
 
@@ -156,6 +160,7 @@ class Bench:
             self._fill(plan.cold_profile, step)
             memory = self.memory()
             cold = self._one_by_one(plan.cold_profile, plan.samples, warm=False)
+            self._tell(f"cold beside {step}", list(cold.values()))
             rows.append(
                 {"sandboxes": step, "memory_bytes": memory, **distribution(list(cold.values()))}
             )
@@ -169,6 +174,11 @@ class Bench:
         document["idle_bytes"] = int(slope([0, *counts], memories))
         self._clear()
         return document
+
+    def _tell(self, what: str, seconds: Sequence[float]) -> None:
+        """What was found so far: who stops it, loses nothing."""
+        found = distribution(seconds)
+        self.report(f"  {what}: p50 {found['p50']:.2f} s, p95 {found['p95']:.2f} s")
 
     def _fill(self, profile: str, count: int) -> None:
         while (missing := count - len(self._alive)) > 0:
