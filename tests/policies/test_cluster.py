@@ -61,6 +61,7 @@ def test_defaults_are_set_where_the_api_is(version: str, sets: bool) -> None:
             "ai-lab-run-as-non-root",
             "ai-lab-sandbox-requester-is-the-user",
             "ai-lab-seccomp-profile",
+            "ai-lab-transfer-requester-is-the-user",
         }
         if sets
         else set()

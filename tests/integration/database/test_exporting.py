@@ -17,6 +17,7 @@ import pytest
 from infra import naming
 from infra.evidence.keys import read
 from infra.evidence.postgresql import PostgresqlStore
+from infra.evidence.records import Subject
 from infra.evidence.verification import Trusted, verify_content
 from infra.operator.exporting import REFUSED
 from infra.paths import REPOSITORY
@@ -24,7 +25,7 @@ from infra.secrets import requested
 from infra.secrets.client import Connection, ServiceAccount, Vault
 from infra.secrets.requested import Mounts
 from infra.secrets.signing import TransitSigner
-from tests.harness.evidence import ALICE, die, live
+from tests.harness.evidence import die, live
 from tests.integration.database.conftest import WRITER, Ground
 
 
@@ -43,6 +44,10 @@ def signer(ground: Ground) -> Iterator[TransitSigner]:
     who = ServiceAccount(token, naming.OPERATOR)
     with closing(Vault(Connection(vault.address, vault.ca, who), patience=5)) as connected:
         yield TransitSigner(connected)
+
+
+#: A log of its own: the database is that of all tests here.
+GONE = Subject(lab="local", sandbox="gone", uid="1f3f6b4e-5b1a-4f0e-9d3a-2f6f6f0c1a33")
 
 
 def configuration(ground: Ground, folder: Path) -> Path:
@@ -99,13 +104,13 @@ def test_out_of_the_database(
     """`writer` is the operator's own connection string, whose certificate must stay."""
     file = configuration(ground, tmp_path)
     with closing(PostgresqlStore(writer)) as store:
-        die(live(store, signer))  # type: ignore[arg-type]
+        die(live(store, signer, GONE), GONE)  # type: ignore[arg-type]
         before = sorted(one.name for one in ground.memory.iterdir())
         done = export(file, "list")
         assert done.returncode == 0, done.stderr
-        assert ALICE.uid in [one["uid"] for one in json.loads(done.stdout)["logs"]]
-        [head] = [one.head for one in store.logs() if one.subject.uid == ALICE.uid]
-        done = export(file, "export", "--head", head, "--", ALICE.uid)
+        assert GONE.uid in [one["uid"] for one in json.loads(done.stdout)["logs"]]
+        [head] = [one.head for one in store.logs() if one.subject.uid == GONE.uid]
+        done = export(file, "export", "--head", head, "--", GONE.uid)
         assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     keys = tuple(key for one in answer["keys"] for key in read(one["pem"].encode()))

@@ -175,7 +175,7 @@ def test_no_race_exceeds_the_quota(lab: SandboxLab, limits: dict[str, int]) -> N
             living = [name for name, phase in phases.items() if phase not in (None, "Requested")]
             assert len(living) <= 2, phases
             if len(left) > 2:
-                _told(lab, next(name for name in left if phases[name] in (None, "Requested")))
+                _told(lab, left)
             ready_ = [name for name, phase in done.items() if phase == Phase.READY]
             assert ready_, done
             gone(lab, ready_[0])
@@ -194,10 +194,18 @@ def _phases(lab: SandboxLab, names: set[str]) -> dict[str, Any]:
     return now
 
 
-def _told(lab: SandboxLab, name: str) -> None:
-    def conditions() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = lab.status(name).get("conditions") or []
-        return [one for one in found if one["type"] == "QuotaExceeded"]
+def _told(lab: SandboxLab, names: set[str]) -> None:
+    """Whoever has to wait is told why; who that is, is decided while one looks."""
 
-    [told] = eventually(conditions, until=bool, within=PATIENCE)
-    assert "the most at one time" in told["message"]
+    def messages() -> list[str]:
+        found = [lab.status(name).get("conditions") or [] for name in sorted(names)]
+        return [
+            one["message"]
+            for conditions in found
+            for one in conditions
+            if (one["type"], one["status"]) == ("QuotaExceeded", "True")
+        ]
+
+    told = eventually(messages, until=bool, within=PATIENCE)
+    assert told, "nobody is told"
+    assert all("the most at one time" in message for message in told)

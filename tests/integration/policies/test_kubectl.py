@@ -61,6 +61,8 @@ def made(world: World, *, right: bool, rules: set[str]) -> Iterator[tuple[str, l
             manifest = copy.deepcopy(world.trial.here(attempt.object))
             if kind.namespaced:
                 manifest["metadata"]["name"] = f"{id_}-{number}"
+            # Of what is not there yet nobody can name it.
+            manifest["metadata"].pop("uid", None)
             asks = admission.of_the_request and not attempt.platform
             user = world.trial.here(attempt.user) if asks else ""
             groups = by_user.setdefault(user, [])

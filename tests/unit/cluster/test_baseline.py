@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra import config
 from infra.cluster import kubernetes, objects
 from infra.sandbox import service
 from policies import cluster
@@ -30,7 +31,7 @@ def test_it_declares_the_objects_and_nothing_else(deployment: Deployment) -> Non
             "local",
             KUBERNETES,
             policies=cluster.objects(Settings(), KUBERNETES),
-            extensions=service.extensions(),
+            extensions=service.extensions(config.load_local("local")),
         )
     }
     assert declared == wanted
@@ -67,9 +68,10 @@ def test_what_kubernetes_makes_itself_is_adopted_and_never_deleted(
         entry.name for entry in deployment.resources if entry.provider.startswith(adopting.urn)
     }
     own = ("default", "kube-node-lease", "kube-public", "kube-system")
+    made = ("lab-auditor", "lab-sandbox-operator", "sandbox-demo")
     assert adopted == {
         *(f"namespace/{name}" for name in own),
-        *(f"{name}/serviceaccount/default" for name in (*own, "lab-auditor", "sandbox-demo")),
+        *(f"{name}/serviceaccount/default" for name in (*own, *made)),
     }
     kept = {entry.name for entry in deployment.resources if entry.retain_on_delete}
     assert kept == adopted | {"audit"}

@@ -17,6 +17,7 @@ ORDER: dict[str, set[str]] = {
     "base": {"preflight"},
     "container_runtime": {"base"},
     "vault": {"base"},
+    "database": {"vault"},
     "kms_plugin": {"container_runtime", "vault"},
     "control_plane": {"kms_plugin"},
     "workers": {"control_plane"},
@@ -27,6 +28,7 @@ HOSTS = {
     "base": {"local-control-plane", "local-worker", "local-vault"},
     "container_runtime": {"local-control-plane", "local-worker"},
     "vault": {"local-vault"},
+    "database": {"local-vault"},
     "kms_plugin": {"local-control-plane"},
     "control_plane": {"local-control-plane"},
     "workers": {"local-control-plane", "local-worker"},
@@ -77,7 +79,7 @@ def test_hosts_carry_their_groups_and_instances(deployment: Deployment) -> None:
     assert groups == {
         "local-control-plane": ["control_plane", "kubernetes"],
         "local-worker": ["workers", "kubernetes"],
-        "local-vault": ["vault"],
+        "local-vault": ["vault", "database"],
     }
     instances = {host["instance"] for host in playbooks(deployment)["base"]["hosts"]}
     assert instances == {"control-plane-1", "worker-1", "vault-1"}
