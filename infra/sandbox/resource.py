@@ -69,7 +69,7 @@ class Ending(StrEnum):
     PROVISIONING_FAILED = "ProvisioningFailed"
 
 
-class _Read(BaseModel):
+class Read(BaseModel):
     """Unknown fields are ignored: a newer API server's are none of an older reader's business."""
 
     model_config = ConfigDict(
@@ -77,13 +77,13 @@ class _Read(BaseModel):
     )
 
 
-class Approval(_Read):
+class Approval(Read):
     """One principal's yes to the request, or to one renewal. Who he is, the API server checked."""
 
     by: str
 
 
-class Renewal(_Read):
+class Renewal(Read):
     """More time, asked for by the requester; it counts once enough others have approved it."""
 
     #: Unique in its sandbox; approvals are for exactly this one.
@@ -93,20 +93,20 @@ class Renewal(_Read):
     approvals: tuple[Approval, ...] = ()
 
 
-class Verdict(_Read):
+class Verdict(Read):
     """Somebody's no (a rejection, a suspension), and why."""
 
     by: str
     reason: str
 
 
-class Evidence(_Read):
+class Evidence(Read):
     """How long the evidence is kept, at least; days."""
 
     retention_days: int = 365
 
 
-class Spec(_Read):
+class Spec(Read):
     """What was asked for, and what others said to it."""
 
     purpose: str
@@ -127,7 +127,7 @@ class Spec(_Read):
     suspension: Verdict | None = None
 
 
-class Condition(_Read):
+class Condition(Read):
     """https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md"""
 
     type: str
@@ -137,7 +137,7 @@ class Condition(_Read):
     last_transition_time: datetime | None = None
 
 
-class Status(_Read):
+class Status(Read):
     """What the operator has done. Times are the API server's, so that no node's clock counts."""
 
     phase: Phase = Phase.REQUESTED
@@ -172,7 +172,7 @@ class Status(_Read):
     conditions: tuple[Condition, ...] = ()
 
 
-class Sandbox(_Read):
+class Sandbox(Read):
     """One sandbox as the API server has it."""
 
     name: str

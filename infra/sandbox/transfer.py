@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from infra.sandbox import resource
-from infra.sandbox.resource import API_VERSION, Condition, Verdict
+from infra.sandbox.resource import API_VERSION, Condition, Read, Verdict
 
 KIND = "Transfer"
 PLURAL = "transfers"
@@ -56,14 +55,6 @@ class Phase(StrEnum):
 DECIDED = frozenset({Phase.APPROVED, Phase.REJECTED, Phase.REFUSED})
 
 
-class _Read(BaseModel):
-    """Unknown fields are ignored: a newer API server's are none of an older reader's business."""
-
-    model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore"
-    )
-
-
 class Approval(resource.Approval):
     """A yes to one request, which its uid names: what is withdrawn and asked for anew under its
     name is another one.
@@ -72,7 +63,7 @@ class Approval(resource.Approval):
     uid: str
 
 
-class File(_Read):
+class File(Read):
     """One file; `size` in bytes, `type` as the media types of RFC 6838 say it."""
 
     name: str
@@ -81,7 +72,7 @@ class File(_Read):
     type: str
 
 
-class Spec(_Read):
+class Spec(Read):
     """What was asked for, and what others said to it."""
 
     #: Name of the Sandbox whose namespace this is.
@@ -96,7 +87,7 @@ class Spec(_Read):
     rejection: Verdict | None = None
 
 
-class Status(_Read):
+class Status(Read):
     """What the operator has found."""
 
     phase: Phase = Phase.REQUESTED
@@ -107,7 +98,7 @@ class Status(_Read):
     conditions: tuple[Condition, ...] = ()
 
 
-class Transfer(_Read):
+class Transfer(Read):
     """One of them as the API server has it."""
 
     name: str

@@ -75,6 +75,14 @@ def points(done: Sequence[str]) -> Iterator[Point]:
         seen[told] += 1
 
 
+def undisturbed(lab: SandboxLab, killing: Killing) -> list[Point]:
+    """Leads one sandbox through its life; every point at which its operator could have died."""
+    life = Life(lab, "undisturbed")
+    lead(lab, [life], PATIENCE)
+    assert faults(lab, life) == []
+    return list(points(killing.done(life.name)))
+
+
 def kill_at(lab: SandboxLab, killing: Killing, chosen: Sequence[Point]) -> Result:
     """A life for each point, and another one for each that was missed. The operator is running."""
     result = Result(points=len(chosen))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.harness.killing import LEASE, PATIENCE, Killing, Point, faults, kill_at, points
-from tests.harness.lives import Life, lead
+from tests.harness.killing import LEASE, Killing, Point, kill_at, undisturbed
 from tests.harness.sandbox_lab import SandboxLab
 
 
@@ -20,10 +19,7 @@ def one_of_each_step(chosen: list[Point]) -> list[Point]:
 def test_every_step_of_a_life(lab: SandboxLab, tmp_path: Path) -> None:
     killing = Killing(tmp_path / "killing")
     with lab.operator(entry=killing.entry, lease=LEASE):
-        undisturbed = Life(lab, "undisturbed")
-        lead(lab, [undisturbed], PATIENCE)
-        assert faults(lab, undisturbed) == []
-        chosen = one_of_each_step(list(points(killing.done("undisturbed"))))
+        chosen = one_of_each_step(undisturbed(lab, killing))
         assert len(chosen) > 10, chosen
         result = kill_at(lab, killing, chosen)
     assert (result.wrong, result.missed) == ([], [])

@@ -53,16 +53,13 @@ class Attack:
     method: str
     path: str
     body: Callable[[Pair], dict[str, Any]] | None = None
-    headers: tuple[tuple[str, str], ...] = ()
     same: bool = True
     #: What the administrator is answered: some things end in an upgrade that is not asked for.
     allowed: tuple[int, ...] = (200, 201)
 
     def send(self, pair: Pair, sender: Api) -> httpx.Response:
         body = self.body(pair) if self.body else None
-        headers = dict(self.headers)
-        if self.method == "PATCH":
-            headers["Content-Type"] = _MERGE
+        headers = {"Content-Type": _MERGE} if self.method == "PATCH" else {}
         changes = self.method not in ("GET", "HEAD") and "?" not in self.path
         return sender.send(
             self.method, pair.path(self.path), body, _DRY if changes else {}, headers

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.integration.operator.conftest import lab
 
-import pytest
-
-from tests.harness import sandbox_lab
-from tests.harness.sandbox_lab import SandboxLab
-
-
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLab]:
-    with sandbox_lab.lab(tmp_path_factory.mktemp("lab")) as found:
-        yield found
+__all__ = ["lab"]

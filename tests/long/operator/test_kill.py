@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.harness.killing import LEASE, PATIENCE, Killing, faults, kill_at, points
-from tests.harness.lives import Life, lead
+from tests.harness.killing import LEASE, Killing, kill_at, undisturbed
 from tests.harness.sandbox_lab import SandboxLab
 
 
 def test_every_point_of_a_life(lab: SandboxLab, tmp_path: Path) -> None:
     killing = Killing(tmp_path / "killing")
     with lab.operator(entry=killing.entry, lease=LEASE):
-        undisturbed = Life(lab, "undisturbed")
-        lead(lab, [undisturbed], PATIENCE)
-        assert faults(lab, undisturbed) == []
-        chosen = list(points(killing.done("undisturbed")))
+        chosen = undisturbed(lab, killing)
         result = kill_at(lab, killing, chosen)
     print(f"{result.points} points, {len(result.missed)} missed, {len(result.wrong)} wrong")
     assert result.wrong == []
