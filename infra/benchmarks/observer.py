@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from infra.errors import BenchmarkInvalid
+from infra.errors import BenchmarkInvalid, LabError
 from infra.kubernetes.client import Api
 from infra.operator.life import Done
 from infra.sandbox.resource import PATH, Phase, Sandbox
@@ -30,7 +30,8 @@ class Observer:
         self._marks: dict[str, dict[str, float]] = {}
         self._latest: dict[str, Sandbox] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._fault: LabError | None = None
+        self._thread = threading.Thread(target=self._watched, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -58,6 +59,7 @@ class Observer:
 
         Raises:
             BenchmarkInvalid: one failed instead, or the time (seconds) is over.
+            KubernetesRefused, KubernetesUnreachable: nobody can look any more.
         """
         awaited = set(names)
 
@@ -65,12 +67,15 @@ class Observer:
             awaited.difference_update(
                 [name for name in awaited if mark in self._marks.get(name, {})]
             )
-            return not awaited or (mark != GONE and any(map(self._failed, awaited)))
+            failed = mark != GONE and any(map(self._failed, awaited))
+            return not awaited or failed or self._fault is not None
 
         with self._changed:
             self._changed.wait_for(arrived, timeout=within)
             if not awaited:
                 return
+            if self._fault is not None:
+                raise self._fault
             some = sorted(awaited)[:3]
             phases = {name: self._phase(name) for name in some}
         raise BenchmarkInvalid(
@@ -85,6 +90,15 @@ class Observer:
     def _failed(self, name: str) -> bool:
         found = self._latest.get(name)
         return found is not None and found.status.ending == "ProvisioningFailed"
+
+    def _watched(self) -> None:
+        """Looks; a fault of that is for whoever waits, who would wait in vain."""
+        try:
+            self._look()
+        except LabError as error:
+            with self._changed:
+                self._fault = error
+                self._changed.notify_all()
 
     def _look(self) -> None:
         while not self._stop.is_set():
